@@ -1,0 +1,1 @@
+"""The terminal side of this machine: tmux sessions, windows and panes."""

@@ -1,0 +1,1 @@
+"""Collectors: bounded, cancellable sources of facts that feed the deck state."""

@@ -1,0 +1,1 @@
+"""Git: worktrees, status, diff, history and the trash."""

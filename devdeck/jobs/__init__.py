@@ -1,0 +1,1 @@
+"""Durable commands: the runner, what it leaves on disk, starting and stopping."""

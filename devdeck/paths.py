@@ -1,0 +1,68 @@
+"""Where devdeck keeps things, by the XDG base directory rules (https://specifications.freedesktop.org/basedir)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """The folders of one deck. Made private (mode 0700) when first used."""
+
+    data: Path
+    """Worktrees and the store: `$XDG_DATA_HOME/devdeck`."""
+    config: Path
+    """What the user writes: `$XDG_CONFIG_HOME/devdeck`."""
+    state: Path
+    """Logs and histories: `$XDG_STATE_HOME/devdeck`."""
+
+    @classmethod
+    def from_environment(cls) -> Paths:
+        """Read `XDG_DATA_HOME`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`; relative values are ignored, as the rules say."""
+
+        def base(variable: str, fallback: str) -> Path:
+            value = os.environ.get(variable, "")
+            root = Path(value) if value.startswith("/") else Path.home() / fallback
+            return root / "devdeck"
+
+        return cls(
+            data=base("XDG_DATA_HOME", ".local/share"),
+            config=base("XDG_CONFIG_HOME", ".config"),
+            state=base("XDG_STATE_HOME", ".local/state"),
+        )
+
+    @property
+    def database(self) -> Path:
+        """The store's file."""
+        return self.data / "deck.sqlite3"
+
+    @property
+    def worktrees(self) -> Path:
+        """Parent of all worktrees that devdeck makes."""
+        return self.data / "worktrees"
+
+    @property
+    def jobs(self) -> Path:
+        """Parent of the job folders, one folder a job."""
+        return self.state / "jobs"
+
+    @property
+    def log(self) -> Path:
+        """Devdeck's own diagnostic log."""
+        return self.state / "devdeck.log"
+
+    @property
+    def themes(self) -> Path:
+        """The user's own themes."""
+        return self.config / "themes"
+
+    def ensure(self) -> None:
+        """Make the data and state folders, readable by the user alone.
+
+        Raises:
+            OSError: A folder can't be made.
+        """
+        for folder in (self.data, self.state, self.worktrees, self.jobs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Test runners: one adapter each, live results and failure locations."""

@@ -1,0 +1,43 @@
+"""Foreign text made safe to show on one line.
+
+Branch names, paths, pane titles, commit subjects and log lines are data (design, principle 8). What reaches the
+screen through here can't move the cursor, change a title, write to the clipboard or reorder the line.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
+    r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|$)"  # OSC, DCS, SOS, PM, APC up to their terminator
+    r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI as one C1 byte
+    r"|\x1b[ -/]*[0-~]?",  # every other escape, and an escape at the end
+    re.DOTALL,
+)
+# C0 but tab, DEL, C1, bidirectional controls, zero-width joiners that hide text, line separators.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def strip_escapes(text: str) -> str:
+    """Remove terminal escape sequences, complete or cut off, and keep everything else."""
+    return _ESCAPES.sub("", text) if "\x1b" in text or "\x9b" in text else text
+
+
+def one_line(text: str, *, limit: int = 4096) -> str:
+    """Make foreign text safe and short enough to show on one line.
+
+    Args:
+        text: Anything; surrogates from undecodable bytes are allowed.
+        limit: Longest result in characters; what is cut is marked by `…`.
+
+    Returns:
+        The text without escape sequences, control characters and bidirectional controls; tabs and line breaks
+        become single spaces.
+    """
+    text = strip_escapes(text[: limit * 4])
+    text = text.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
+    text = _CONTROLS.sub("", text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

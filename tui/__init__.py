@@ -1,0 +1,1 @@
+"""The dashboard. Imports devdeck/, never backends/."""
