@@ -15,9 +15,9 @@ import msgspec
 from backends.tmux.records import Pane, Terminal
 
 __all__ = [
-    "Commit", "Fact", "Frame", "GitFacts", "Health", "HostSample", "Job", "JobKind", "JobState", "Operation",
-    "OperationState", "Outcome", "Pane", "RunState", "Sample", "Session", "SessionKind", "SessionState", "Terminal",
-    "TestResult", "TestRun",
+    "Commit", "Fact", "Frame", "GitFacts", "Health", "HostSample", "Job", "JobKind", "JobState",
+    "Operation", "OperationState", "Outcome", "Pane", "RunState", "Sample", "Session", "SessionKind", "SessionState",
+    "Terminal", "TestResult", "TestRun",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ class Paths(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_environment(cls) -> Paths:
-        """Read `XDG_DATA_HOME`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`; relative values are ignored, as the rules say."""
+        """Read `XDG_DATA_HOME`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`; relative values are ignored."""
 
         def base(variable: str, fallback: str) -> Path:
             value = os.environ.get(variable, "")

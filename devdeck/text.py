@@ -16,9 +16,7 @@ _ESCAPES = re.compile(
     re.DOTALL,
 )
 # C0 but tab, DEL, C1, bidirectional controls, zero-width joiners that hide text, line separators.
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def strip_escapes(text: str) -> str:
