@@ -104,7 +104,7 @@ class LiveDeck(Protocol):
         """Source around a place; `None` when no such file lies in the session's worktree."""
 
     async def capture(self, session_id: str) -> tuple[str, ...]:
-        """The visible screen of the session's active pane, a string a row, SGR colours kept. Empty without a terminal."""
+        """The screen of the session's active pane, a string a row, SGR colours kept; empty without a terminal."""
 
     def samples(self, session_id: str) -> Sequence[Sample]:
         """CPU and memory of the last ten minutes, oldest first."""

@@ -39,3 +39,23 @@ def one_line(text: str, *, limit: int = 4096) -> str:
     text = text.replace("\t", " ").replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     text = _CONTROLS.sub("", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_SGR = re.compile(r"(\x1b\[[0-9;:]*m)")
+
+
+def terminal_safe(line: bytes, *, colours: bool) -> str:
+    """One line of a log, safe to print on a terminal.
+
+    Args:
+        line: Without its line feed; invalid UTF-8 becomes U+FFFD.
+        colours: Keep SGR sequences (and end with a reset); everything else is dropped in any case.
+
+    Returns:
+        The line as a terminal would have left it: after a carriage return the later text replaces the earlier.
+    """
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    text = text.rpartition("\r")[2].expandtabs(8)
+    parts = _SGR.split(text) if colours else [text]
+    safe = [part if index % 2 else _CONTROLS.sub("", strip_escapes(part)) for index, part in enumerate(parts)]
+    return "".join(safe) + ("\x1b[0m" if len(parts) > 1 else "")

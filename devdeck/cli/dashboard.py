@@ -1,0 +1,72 @@
+"""The dashboard, over the user's deck or over the throw-away one of `demo`. The only place that loads tui/."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from devdeck.errors import UsageError
+
+
+def show(*, read_only: bool) -> int:
+    """Open the dashboard over the user's deck; returns the exit status.
+
+    Raises:
+        UsageError: Standard input or output is no terminal.
+    """
+    require_terminal()
+    from devdeck.deck import Deck
+    from devdeck.diagnostics import log_to_file
+    from devdeck.running import RunningDeck
+    from tui.app import run
+
+    deck = Deck.open()
+    log_to_file(deck.paths.log)
+    try:
+        return run(RunningDeck(deck, read_only=read_only))
+    finally:
+        deck.close()
+
+
+def require_terminal() -> None:
+    """Make sure that there is a terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the dashboard needs a terminal", "run it in one; `devdeck ls --json` is for scripts")
+
+
+@click.command(name="control-center")
+@click.option("--read-only", is_flag=True, help="Forbid every change.")
+def dashboard(read_only: bool) -> int:
+    """Open the dashboard."""
+    return show(read_only=read_only)
+
+
+@click.command()
+def demo() -> int:
+    """Open the dashboard over a throw-away deck: real repositories, real tmux, tests that pass, fail and run.
+
+    Everything it makes lies in one temporary folder and on one private tmux server, and goes when it is left.
+    """
+    require_terminal()
+    import signal
+
+    from devdeck.demo import demo_folder
+
+    with demo_folder() as folder:
+        from devdeck.deck import Deck
+        from devdeck.demo.build import build
+        from devdeck.diagnostics import log_to_file
+        from devdeck.running import RunningDeck
+        from tui.app import run
+
+        # A hang-up or a polite kill takes the same way out as `q`.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        deck = Deck.open()
+        try:
+            log_to_file(deck.paths.log)
+            build(deck, folder)
+            return run(RunningDeck(deck))
+        finally:
+            deck.close()

@@ -1,0 +1,127 @@
+"""What the command line prints: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from devdeck.text import one_line
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STYLES = {
+    "good": "32",
+    "bad": "31",
+    "warn": "33",
+    "info": "36",
+    "dim": "2",
+    "bold": "1",
+}
+"""SGR parameters by meaning; the words beside them say the same without colour."""
+
+
+def json_option(command: F) -> F:
+    """Add `--json` to a verb; it reaches the function as the parameter `json`."""
+    return click.option("--json", "json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def dry_run_option(command: F) -> F:
+    """Add `--dry-run` to a verb that changes the world."""
+    return click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")(command)
+
+
+def with_deck(command: F) -> F:
+    """Open the user's deck, pass it as the first argument and close it afterwards."""
+
+    @wraps(command)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        from devdeck.deck import Deck
+
+        deck = Deck.open()
+        try:
+            return command(deck, *args, **kwargs)
+        finally:
+            deck.close()
+
+    return call  # type: ignore[return-value]
+
+
+def document(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def say(text: str = "") -> None:
+    """Print a line of data."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Print a line that is no data."""
+    sys.stderr.write(text + "\n")
+
+
+def error(code: str, message: str, hint: str, *, json: bool) -> None:
+    """Print an error on stderr, as the contract says."""
+    if json:
+        payload = {"error": {"code": code, "message": message, "hint": hint}}
+        sys.stderr.write(msgspec.json.encode(payload).decode() + "\n")
+        return
+    lines = [one_line(line) for line in message.splitlines()] or [code]
+    sys.stderr.write("\n".join([*lines[:-1], f"devdeck: {lines[-1]}"]) + "\n")
+    if hint:
+        sys.stderr.write(f"  → {one_line(hint)}\n")
+
+
+def coloured() -> bool:
+    """Whether stdout takes colours: a terminal, and `NO_COLOR` is not set (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def styled(text: str, style: str) -> str:
+    """Text in the colour of a meaning (see `STYLES`), where stdout takes colours."""
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style and coloured() else text
+
+
+def iso(at: float | None) -> str | None:
+    """UNIX seconds as ISO 8601 with the local offset."""
+    if at is None:
+        return None
+    return datetime.datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
+
+
+def age(seconds: float | None) -> str:
+    """A short age: `3s`, `12m`, `5h`, `9d`; `-` when unknown."""
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
+    """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded."""
+    from wcwidth import wcswidth
+
+    def width(text: str) -> int:
+        return max(0, wcswidth(text))
+
+    cells = [[(one_line(text), style) for text, style in row] for row in rows]
+    widths = [max([width(heading), *(width(row[index][0]) for row in cells)]) for index, heading in enumerate(headings)]
+
+    def line(row: Sequence[tuple[str, str]]) -> str:
+        parts = [styled(text, style) + " " * (widths[index] - width(text)) for index, (text, style) in enumerate(row)]
+        return "  ".join(parts).rstrip()
+
+    say(line([(heading, "dim") for heading in headings]))
+    for row in cells:
+        say(line(row))

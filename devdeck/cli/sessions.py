@@ -1,0 +1,206 @@
+"""start, open, send and rm."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from devdeck.cli import output, views
+from devdeck.errors import DeckError, Refused
+from devdeck.model import Fact, Session
+
+if TYPE_CHECKING:
+    from devdeck.deck import Deck
+    from devdeck.live import Handoff, RemovalPlan
+
+
+@click.command()
+@click.argument("label")
+@click.option("-p", "--path", default=".", help="Any folder in the repository; the current one by default.")
+@click.option("-b", "--base", metavar="REF", help="Where a new branch starts; HEAD by default.")
+@click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool, dry_run: bool, json: bool) -> None:
+    """Make a session: a branch, a worktree and a tmux session.
+
+    An existing branch LABEL is used as it is; one that only a remote has is tracked.
+    """
+    if dry_run:
+        plan = deck.plan_start(label, path, base)
+        if json:
+            output.document(
+                {"plan": list(plan.steps), "worktree": plan.session.worktree, "warning": plan.warning or None}
+            )
+        else:
+            _steps(f"would start {label}:", plan.steps, plan.warning)
+        return
+    warning = deck.plan_start(label, path, base).warning if base is not None else ""
+    session = deck.start(label, path, base)
+    if warning:
+        output.note(f"devdeck: {warning}")
+    if json:
+        output.document({"session": _view(deck, session)})
+    else:
+        output.say(f"started {output.styled(session.label, 'bold')} in {session.worktree}")
+        if not open_after:
+            output.say(f"  → devdeck open {shlex.quote(session.label)}")
+    if open_after:
+        _go(deck, deck.hand_off(session))
+
+
+def _steps(title: str, steps: tuple[str, ...], warning: str = "") -> None:
+    output.say(title)
+    for step in steps:
+        output.say(f"  - {step}")
+    if warning:
+        output.say(f"  ! {warning}")
+
+
+def _view(deck: Deck, session: Session) -> dict[str, object]:
+    from devdeck.git.status import status
+
+    facts = Fact(value=status(session.worktree))
+    return views.session_view(session, deck.terminal(session), facts, 0, None)
+
+
+def _go(deck: Deck, handoff: Handoff) -> None:
+    """Attach by becoming tmux; where the client was switched there is nothing left to do."""
+    if handoff.argv:
+        if not os.isatty(0):
+            raise DeckError("can't attach: standard input is no terminal", "run it in a terminal, or use `devdeck`")
+        deck.close()
+        os.execvp(handoff.argv[0], handoff.argv)
+
+
+@click.command(name="open")
+@click.argument("label", required=False)
+@output.json_option
+@output.with_deck
+def open_(deck: Deck, label: str | None, json: bool) -> None:
+    """Go to a session's terminal; `-` is the one before.
+
+    Without LABEL: the session of the current folder, else the one visited last. Inside tmux the client is switched,
+    outside tmux attaches.
+    """
+    session = _target(deck, label)
+    handoff = deck.hand_off(session)
+    if json:
+        output.document({"session": session.label, "switched": not handoff.argv, "attach": list(handoff.argv) or None})
+        return
+    _go(deck, handoff)
+
+
+def _target(deck: Deck, label: str | None) -> Session:
+    if label == "-":
+        return deck.previous(deck.here())
+    if label is not None:
+        return deck.session(label)
+    place = Path.cwd()
+    for session in deck.sessions():
+        if place.is_relative_to(session.worktree):
+            return session
+    return deck.previous(None)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("target")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def send(deck: Deck, target: str, command: tuple[str, ...], dry_run: bool, json: bool) -> None:
+    """Type COMMAND and Enter into a session's terminal, or into `all`.
+
+    The text is typed as it is: nothing in it is a key name or a tmux command.
+    """
+    text = " ".join(command)
+    sessions = [s for s in deck.sessions() if s.managed] if target.lower() == "all" else [deck.session(target)]
+    report = []
+    failures = []
+    for session in sessions:
+        if dry_run:
+            report.append({"label": session.label, "sent": False, "error": None})
+            continue
+        try:
+            deck.send(session, text)
+            report.append({"label": session.label, "sent": True, "error": None})
+        except DeckError as error:
+            if len(sessions) == 1:
+                raise
+            failures.append(session.label)
+            report.append({"label": session.label, "sent": False, "error": error.message})
+    if json:
+        output.document({"text": text, "dry_run": dry_run, "targets": report})
+    else:
+        for entry in report:
+            verb = "would send to" if dry_run else "sent to" if entry["sent"] else "not sent to"
+            output.say(f"{verb} {entry['label']}" + (f": {entry['error']}" if entry["error"] else ""))
+        if not report:
+            output.say("no sessions")
+    if failures:
+        raise DeckError(f"not sent to {', '.join(failures)}", "`devdeck ls` shows which terminals are alive")
+
+
+@click.command()
+@click.argument("target")
+@click.option("-f", "--force", is_flag=True, help="Remove although work would go; a copy is kept in hidden refs.")
+@click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: bool) -> None:
+    """Remove a session (or `all`): its worktree, its own branch and its tmux session.
+
+    Refuses (exit status 4) where uncommitted work, or commits that exist nowhere else, would go.
+    """
+    everything = target.lower() == "all"
+    sessions = [s for s in deck.sessions() if s.managed] if everything else [deck.session(target)]
+    plans = [deck.plan_remove(session) for session in sessions]
+    if dry_run:
+        _show_plans(plans, json)
+        return
+    if everything and not yes and sessions:
+        if not json:
+            _show_plans(plans, json)
+        if not os.isatty(0):
+            raise DeckError("`rm all` asks before it removes", "add --yes", code="confirm")
+        click.confirm(f"Remove {len(sessions)} sessions?", abort=True, err=True)
+    removed, refused = [], []
+    for session in sessions:
+        try:
+            removed.append(deck.remove(session, force=force))
+        except Refused as error:
+            if not everything:
+                raise
+            refused.append(error)
+    if json:
+        output.document({"removed": [views.operation_view(operation) for operation in removed]})
+    else:
+        for operation in removed:
+            output.say(f"removed {operation.label}")
+            if operation.undo:
+                output.say(f"  {operation.undo}")
+        if not sessions:
+            output.say("no sessions")
+    if refused:
+        raise Refused("; ".join(error.message for error in refused), refused[0].hint)
+
+
+def _show_plans(plans: list[RemovalPlan], json: bool) -> None:
+    if json:
+        output.document(
+            {"plans": [{"label": p.session.label, "steps": list(p.steps), "risks": list(p.risks)} for p in plans]}
+        )
+        return
+    for plan in plans:
+        _steps(f"would remove {plan.session.label}:", plan.steps)
+        for risk in plan.risks:
+            output.say(f"  ! {risk}")
+    if not plans:
+        output.say("no sessions")

@@ -1,0 +1,128 @@
+"""Records as the JSON of the command-line contract (design, section 5). Keys are only ever added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devdeck.cli.output import iso
+from devdeck.model import Fact, GitFacts, Job, Operation, Session, Terminal, TestResult, TestRun
+
+
+def session_view(
+    session: Session,
+    terminal: Terminal | None,
+    git: Fact[GitFacts],
+    running: int,
+    run: TestRun | None,
+) -> dict[str, Any]:
+    """One entry of `ls --json`."""
+    facts = git.value
+    return {
+        "id": session.id,
+        "label": session.label,
+        "kind": str(session.kind),
+        "managed": session.managed,
+        "repository": session.repository,
+        "repository_path": session.repository_path,
+        "worktree": session.worktree,
+        "branch": facts.branch if facts else session.branch,
+        "backend": session.backend,
+        "terminal": {
+            "id": terminal.id if terminal else None,
+            "name": terminal.name if terminal else None,
+            "alive": terminal is not None,
+        },
+        "git": {
+            "dirty": facts.dirty if facts else None,
+            "staged": facts.staged if facts else None,
+            "unstaged": facts.unstaged if facts else None,
+            "untracked": facts.untracked if facts else None,
+            "conflicts": facts.conflicts if facts else None,
+            "ahead": facts.ahead if facts else None,
+            "behind": facts.behind if facts else None,
+            "upstream": facts.upstream if facts else None,
+            "operation": facts.operation if facts else None,
+            "error": git.error or None,
+        },
+        "jobs": {"running": running},
+        "tests": {
+            "state": str(run.state) if run else None,
+            "passed": run.passed if run else None,
+            "failed": run.failed + run.errors if run else None,
+            "at": iso(run.ended_at or run.started_at) if run else None,
+        },
+        "created_at": iso(session.created_at),
+    }
+
+
+def job_view(job: Job, label: str | None) -> dict[str, Any]:
+    """One job."""
+    return {
+        "id": job.id,
+        "session": label,
+        "session_id": job.session_id,
+        "kind": str(job.kind),
+        "title": job.title,
+        "argv": list(job.argv),
+        "cwd": job.cwd,
+        "state": str(job.state),
+        "verdict": job.verdict,
+        "exit_status": job.exit_status,
+        "signal": job.signal,
+        "stopped": job.stopped,
+        "reason": job.reason or None,
+        "pid": job.pid,
+        "log": job.log,
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "ended_at": iso(job.ended_at),
+        "duration": job.duration,
+    }
+
+
+def run_view(run: TestRun) -> dict[str, Any]:
+    """One test run."""
+    return {
+        "job": run.job_id,
+        "runner": run.runner,
+        "environment": run.environment,
+        "state": str(run.state),
+        "reason": run.reason,
+        "passed": run.passed,
+        "failed": run.failed,
+        "errors": run.errors,
+        "skipped": run.skipped,
+        "total": run.total,
+        "started_at": iso(run.started_at),
+        "ended_at": iso(run.ended_at),
+    }
+
+
+def result_view(result: TestResult) -> dict[str, Any]:
+    """One test result."""
+    return {
+        "id": result.id,
+        "outcome": str(result.outcome),
+        "duration": result.duration,
+        "path": result.path,
+        "line": result.line,
+        "message": result.message or None,
+        "frames": [
+            {"path": frame.path, "line": frame.line, "message": frame.message or None} for frame in result.frames
+        ],
+        "detail": result.detail or None,
+    }
+
+
+def operation_view(operation: Operation) -> dict[str, Any]:
+    """One entry of the operation log."""
+    return {
+        "id": operation.id,
+        "verb": operation.verb,
+        "label": operation.label,
+        "state": str(operation.state),
+        "detail": operation.detail,
+        "undo": operation.undo or None,
+        "started_at": iso(operation.started_at),
+        "ended_at": iso(operation.ended_at),
+    }

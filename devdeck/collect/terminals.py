@@ -1,0 +1,109 @@
+"""What runs in tmux: one control-mode client for everything that is read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from backends.base import BackendError, TargetGone, ToolMissing
+from devdeck.boundary import translated
+from devdeck.collect.base import Pace, wait_for
+from devdeck.model import Health, Terminal
+from devdeck.state import StateHub
+
+if TYPE_CHECKING:
+    from backends.tmux.control import ControlClient
+    from backends.tmux.server import TmuxServer
+
+LOOK, LOOK_IDLE = 2.0, 10.0
+"""Seconds between two lists when tmux announces nothing: running commands change without a notice."""
+
+SETTLE = 0.05
+"""Seconds to wait after a notice, so that a burst is one list."""
+
+
+class TerminalCollector:
+    """Keeps the list of terminals and answers captures."""
+
+    def __init__(
+        self,
+        hub: StateHub,
+        server: TmuxServer,
+        pace: Pace,
+        clock: Callable[[], float],
+        on_terminals: Callable[[tuple[Terminal, ...], str], None],
+    ) -> None:
+        self._hub = hub
+        self._server = server
+        self._pace = pace
+        self._clock = clock
+        self._on_terminals = on_terminals
+        self._changed = asyncio.Event()
+        self._client: ControlClient | None = None
+
+    def nudge(self) -> None:
+        """List now."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Keep the client connected and the list fresh, until cancelled."""
+        from backends.tmux.control import ControlClient
+
+        client = ControlClient(self._server, on_change=self.nudge, on_connection=self._on_connection)
+        self._client = client
+        connection = asyncio.create_task(client.run(), name="tmux-control")
+        try:
+            while True:
+                await self._list(client)
+                if connection.done():
+                    with translated():
+                        connection.result()
+                    return
+                if await wait_for(self._changed, self._pace.period(LOOK, LOOK_IDLE)):
+                    await asyncio.sleep(SETTLE)
+                    self._changed.clear()
+        finally:
+            self._client = None
+            connection.cancel()
+            with contextlib.suppress(asyncio.CancelledError, BackendError):
+                await connection
+
+    def _on_connection(self, connected: bool, reason: str) -> None:
+        self._changed.set()
+
+    async def _list(self, client: ControlClient) -> None:
+        try:
+            if client.connected:
+                terminals = await client.terminals()
+            elif self._server.socket_path.exists():
+                terminals = await asyncio.to_thread(self._server.terminals)
+            else:
+                terminals = ()
+        except ToolMissing as error:
+            self._failed(error, "error")
+        except BackendError as error:
+            self._failed(error, "stale")
+        else:
+            self._on_terminals(terminals, "")
+            self._hub.set_health("tmux", Health(state="ok", at=self._clock()))
+
+    def _failed(self, error: BackendError, state: str) -> None:
+        self._on_terminals((), error.message)
+        self._hub.set_health("tmux", Health(state=state, message=error.message, hint=error.hint, at=self._clock()))
+
+    async def capture(self, pane_id: str) -> tuple[str, ...]:
+        """The screen of a pane, colours kept; empty when it is gone.
+
+        Raises:
+            DeckError: tmux does not answer.
+        """
+        client = self._client
+        with translated():
+            try:
+                if client is not None and client.connected:
+                    return await client.capture(pane_id)
+                return await asyncio.to_thread(self._server.capture, pane_id)
+            except TargetGone:
+                return ()

@@ -1,0 +1,82 @@
+"""CPU and memory: one pass over the process table a tick for all sessions, in a thread, with ten minutes of history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+from devdeck.collect.base import Pace
+from devdeck.metrics.ring import Ring
+from devdeck.metrics.sampler import Sampler
+from devdeck.model import Health, HostSample, Sample
+from devdeck.state import StateHub
+
+TICK, TICK_IDLE = 2.0, 5.0
+"""Seconds between two passes while the dashboard is looked at, and while it is not."""
+
+
+class UsageCollector:
+    """Keeps the samples of all sessions and of the host."""
+
+    def __init__(self, hub: StateHub, pace: Pace, executor: Executor, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._pace = pace
+        self._executor = executor
+        self._clock = clock
+        self._rings: dict[str, Ring[Sample]] = {}
+        self._host: Ring[HostSample] = Ring()
+
+    def samples(self, session_id: str) -> Sequence[Sample]:
+        """The session's history, oldest first."""
+        ring = self._rings.get(session_id)
+        return ring.view() if ring else ()
+
+    def host_samples(self) -> Sequence[HostSample]:
+        """The host's history, oldest first."""
+        return self._host.view()
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        loop = asyncio.get_running_loop()
+        sampler = Sampler(now=self._clock)
+        while True:
+            roots = {
+                id_: [pane.pid for pane in state.terminal.value.panes if not pane.dead]
+                for id_, state in self._hub.state.sessions.items()
+                if state.terminal.value is not None
+            }
+            samples, host = await loop.run_in_executor(
+                self._executor, lambda wanted: (sampler.sample(wanted), sampler.host()), roots
+            )
+            self._host.append(host)
+            self._hub.set_host(host)
+            self._take(samples)
+            self._hub.set_health("metrics", Health(state="ok", at=self._clock()))
+            await asyncio.sleep(self._pace.period(TICK, TICK_IDLE))
+
+    def _take(self, samples: dict[str, Sample]) -> None:
+        patches: dict[str, dict[str, Sample | None]] = {}
+        sessions = self._hub.state.sessions
+        for id_, sample in samples.items():
+            if id_ in sessions:
+                self._rings.setdefault(id_, Ring()).append(sample)
+                if _differs(sessions[id_].sample, sample):
+                    patches[id_] = {"sample": sample}
+        for id_, state in sessions.items():
+            if id_ not in samples and state.sample is not None:
+                patches[id_] = {"sample": None}
+        for gone in self._rings.keys() - sessions.keys():
+            del self._rings[gone]
+        self._hub.update(patches)
+
+
+def _differs(before: Sample | None, after: Sample) -> bool:
+    """Whether a reader of the list could see a difference: an idle session must not cause repaints."""
+    if before is None:
+        return True
+    return (
+        abs(before.cpu - after.cpu) >= 0.5
+        or abs(before.memory - after.memory) >= 1 << 20
+        or before.processes != after.processes
+    )

@@ -1,0 +1,166 @@
+"""git status of every session: where something changed, as many at once as there are cores, what is seen first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from devdeck.collect.base import Pace, wait_for
+from devdeck.errors import DeckError
+from devdeck.git import status, watch
+from devdeck.model import Fact, GitFacts, Health, Session
+from devdeck.state import StateHub
+
+QUIET = 0.4
+"""Least seconds between two looks at one worktree; a worktree whose status is slow waits ten times its duration."""
+
+TRICKLE = 20.0
+"""Seconds after which the stalest worktree is looked at although nothing was announced (network file systems)."""
+
+POLL = 5.0
+"""Seconds between looks at the rows on screen while the watcher can't watch."""
+
+TIMEOUT = 20.0
+
+
+class GitCollector:
+    """Keeps the git facts of all sessions."""
+
+    def __init__(self, hub: StateHub, pace: Pace, executor: Executor, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._pace = pace
+        self._executor = executor
+        self._clock = clock
+        self._dirty: set[str] = set()
+        self._busy: set[str] = set()
+        self._not_before: dict[str, float] = {}
+        self._folders: dict[str, tuple[str, ...]] = {}
+        self._wake = asyncio.Event()
+        self._problem = ""
+        self._looked: dict[str, float] = {}
+
+    def sessions_changed(self) -> None:
+        """Look at sessions that are new and forget those that went."""
+        sessions = self._hub.state.sessions
+        for gone in self._looked.keys() - sessions.keys():
+            for table in (self._looked, self._not_before, self._folders):
+                table.pop(gone, None)
+        new = sessions.keys() - self._looked.keys() - self._busy
+        if new:
+            self.mark(new)
+
+    def mark(self, session_ids: set[str] | frozenset[str]) -> None:
+        """Look at these sessions soon."""
+        self._dirty |= session_ids
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Watch and look until cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def changed(keys: set[str]) -> None:
+            loop.call_soon_threadsafe(self.mark, keys)
+
+        def problem(message: str) -> None:
+            loop.call_soon_threadsafe(self._set_problem, message)
+
+        watcher = watch.FolderWatcher(on_change=changed, on_problem=problem)
+        watcher.start()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks += [group.create_task(self._worker(watcher)) for _ in range(min(4, os.cpu_count() or 2))]
+                group.create_task(self._trickle())
+        finally:
+            await loop.run_in_executor(None, watcher.stop)
+
+    def _set_problem(self, message: str) -> None:
+        self._problem = message
+        self._report()
+
+    def _report(self) -> None:
+        if self._problem:
+            hint = f"the rows on screen are read every {POLL:.0f} s instead"
+            self._hub.set_health("git", Health(state="stale", message=self._problem, hint=hint, at=self._clock()))
+        else:
+            self._hub.set_health("git", Health(state="ok", at=self._clock()))
+
+    async def _trickle(self) -> None:
+        while True:
+            await asyncio.sleep(POLL if self._problem and self._pace.active else TRICKLE)
+            if self._problem:
+                self.mark({id_ for id_ in self._pace.visible if id_ in self._hub.state.sessions})
+            elif self._looked:
+                self.mark({min(self._looked, key=lambda id_: self._looked[id_])})
+
+    async def _worker(self, watcher: watch.FolderWatcher) -> None:
+        while True:
+            session, wait = self._next()
+            if session is None:
+                await wait_for(self._wake, wait)
+                continue
+            self._busy.add(session.id)
+            try:
+                await self._look(session, watcher)
+            finally:
+                self._busy.discard(session.id)
+
+    def _next(self) -> tuple[Session | None, float]:
+        now = self._clock()
+        ready: list[str] = []
+        wait = 3600.0
+        for id_ in tuple(self._dirty):
+            if id_ not in self._hub.state.sessions:
+                self._dirty.discard(id_)
+            elif id_ not in self._busy:
+                due = self._not_before.get(id_, 0.0) - now
+                if due <= 0:
+                    ready.append(id_)
+                else:
+                    wait = min(wait, due)
+        if not ready:
+            return None, wait
+        chosen = min(ready, key=lambda id_: (self._pace.rank(id_), self._looked.get(id_, 0.0)))
+        self._dirty.discard(chosen)
+        return self._hub.state.sessions[chosen].session, 0.0
+
+    async def _look(self, session: Session, watcher: watch.FolderWatcher) -> None:
+        started = self._clock()
+        try:
+            facts = await status.status_async(session.worktree, TIMEOUT)
+            fact: Fact[GitFacts] = Fact(value=facts, at=self._clock())
+        except DeckError as error:
+            before = self._hub.state.sessions.get(session.id)
+            last = before.git if before else Fact()
+            fact = Fact(value=last.value, at=last.at, error=error.message)
+        now = self._clock()
+        self._looked[session.id] = now
+        self._not_before[session.id] = now + max(QUIET, 10 * (now - started))
+        self._publish(session.id, fact)
+        self._report()
+        if session.id not in self._folders and not fact.error:
+            await self._watch(session, watcher)
+        if self._dirty:
+            self._wake.set()
+
+    def _publish(self, session_id: str, fact: Fact[GitFacts]) -> None:
+        state = self._hub.state.sessions.get(session_id)
+        if state is None:
+            return
+        before = state.git
+        # An equal answer moves the age only when somebody could see it: otherwise each look would be a repaint.
+        if before.value == fact.value and not before.error and not fact.error and self._pace.rank(session_id) > 0:
+            fact = Fact(value=before.value, at=fact.at)
+        self._hub.update({session_id: {"git": fact}})
+
+    async def _watch(self, session: Session, watcher: watch.FolderWatcher) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            folders = await loop.run_in_executor(self._executor, watch.watched_folders, session.worktree)
+        except DeckError:
+            return
+        if session.id in self._hub.state.sessions:
+            self._folders[session.id] = folders
+            await loop.run_in_executor(self._executor, watcher.set_targets, dict(self._folders))

@@ -1,0 +1,211 @@
+"""What devdeck needs and how it finds it: findings as data, each with its evidence and what to do."""
+
+from __future__ import annotations
+
+import locale
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from backends.base import BackendError
+from devdeck import __version__
+from devdeck.deck import Deck
+from devdeck.errors import DeckError
+from devdeck.git import refs, worktrees
+from devdeck.git.process import git
+from devdeck.model import OperationState
+
+OLDEST_GIT = (2, 31)
+"""The first git with `worktree list --porcelain` states and `rev-parse --path-format`."""
+
+OLDEST_TMUX = (3, 2)
+"""The first tmux whose control clients can leave out pane output and leave sizes alone."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    name: str
+    state: str
+    """`ok`, `warn` (something works less well) or `fail` (something does not work)."""
+    evidence: str
+    fix: str = ""
+    """What to do; empty when all is well."""
+    fixable: bool = False
+    """Whether `doctor --fix` settles it."""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this id runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+
+def examine(deck: Deck) -> tuple[Finding, ...]:
+    """Look at everything. Changes nothing; each look is bounded in time."""
+    checks: tuple[Callable[[Deck], Iterator[Finding]], ...] = (
+        _program, _git, _tmux, _terminal, _docker, _editor, _leftovers, _sessions,
+    )  # fmt: skip
+    return tuple(finding for check in checks for finding in check(deck))
+
+
+def _program(deck: Deck) -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(name="devdeck", state="ok", evidence=f"{__version__} on Python {python}")
+    yield Finding(name="store", state="ok", evidence=f"{deck.paths.database}, {len(deck.store.sessions())} sessions")
+
+
+def _git(deck: Deck) -> Iterator[Finding]:
+    try:
+        words = git(deck.paths.data, "--version").text.split()
+    except DeckError as error:
+        yield Finding(name="git", state="fail", evidence=error.message, fix=error.hint)
+        return
+    version = tuple(int(part) for part in words[2].split(".")[:2] if part.isdigit())
+    old = version < OLDEST_GIT
+    wanted = ".".join(map(str, OLDEST_GIT))
+    yield Finding(
+        name="git",
+        state="fail" if old else "ok",
+        evidence=words[2],
+        fix=f"install git {wanted} or newer" if old else "",
+    )
+
+
+def _tmux(deck: Deck) -> Iterator[Finding]:
+    try:
+        version = deck.tmux.version()
+        terminals = deck.tmux.terminals()
+    except BackendError as error:
+        yield Finding(name="tmux", state="fail", evidence=error.message, fix=error.hint)
+        return
+    words = ".".join(map(str, version))
+    place = f"server at {deck.tmux.socket_path}"
+    yield Finding(name="tmux", state="ok", evidence=f"{words}, {place}, {len(terminals)} sessions")
+
+
+def _terminal(deck: Deck) -> Iterator[Finding]:
+    encoding = locale.getpreferredencoding(False)
+    utf8 = encoding.lower().replace("-", "") == "utf8"
+    yield Finding(
+        name="locale",
+        state="ok" if utf8 else "warn",
+        evidence=encoding,
+        fix="" if utf8 else "set LANG to a UTF-8 locale, for example C.UTF-8, or glyphs are lost",
+    )
+    colours = os.environ.get("COLORTERM") in ("truecolor", "24bit") or "256" in os.environ.get("TERM", "")
+    yield Finding(
+        name="colours",
+        state="ok" if colours else "warn",
+        evidence=f"TERM={os.environ.get('TERM', '')} COLORTERM={os.environ.get('COLORTERM', '')}",
+        fix="" if colours else "set TERM=xterm-256color (inside tmux: tmux-256color) for the full palette",
+    )
+
+
+def _docker(deck: Deck) -> Iterator[Finding]:
+    if shutil.which("docker") is None and not os.environ.get("DOCKER_HOST"):
+        yield Finding(name="docker", state="ok", evidence="not installed; sessions on this machine need none")
+        return
+    try:
+        import docker
+
+        client = docker.from_env(timeout=3)
+        try:
+            version = client.version().get("Version", "?")
+        finally:
+            client.close()
+    except Exception as error:  # noqa: BLE001  the SDK raises requests', urllib3's and its own errors
+        yield Finding(
+            name="docker",
+            state="warn",
+            evidence=f"the engine does not answer: {type(error).__name__}",
+            fix="start the Docker engine, should a session need containers",
+        )
+    else:
+        yield Finding(name="docker", state="ok", evidence=f"engine {version}")
+
+
+def _editor(deck: Deck) -> Iterator[Finding]:
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    yield Finding(
+        name="editor",
+        state="ok" if editor else "warn",
+        evidence=editor or "neither VISUAL nor EDITOR is set",
+        fix="" if editor else "set EDITOR, so that `e` opens the failing line in it",
+    )
+
+
+def _leftovers(deck: Deck) -> Iterator[Finding]:
+    for session, pid in deck.store.half_made():
+        if not alive(pid):
+            yield Finding(
+                name="half-made session",
+                state="fail",
+                evidence=f"{session.label}: its start was cut off (process {pid})",
+                fix="devdeck doctor --fix takes back what it had made",
+                fixable=True,
+            )
+    for operation, pid in deck.store.unfinished():
+        if not alive(pid):
+            yield Finding(
+                name="unfinished operation",
+                state="warn",
+                evidence=f"{operation.verb} {operation.label} was cut off (process {pid})",
+                fix="devdeck doctor --fix marks it as failed",
+                fixable=True,
+            )
+
+
+def _sessions(deck: Deck) -> Iterator[Finding]:
+    for session in deck.store.sessions():
+        if not Path(session.repository_path).is_dir():
+            yield Finding(
+                name="repository gone",
+                state="warn",
+                evidence=f"{session.label}: {session.repository_path}",
+                fix=f"move it back, or devdeck rm {session.label}",
+            )
+        elif not Path(session.worktree).is_dir():
+            yield Finding(
+                name="worktree gone",
+                state="warn",
+                evidence=f"{session.label}: {session.worktree}",
+                fix=f"devdeck rm {session.label} forgets it; the branch {session.branch} is still there",
+            )
+
+
+def fix(deck: Deck) -> tuple[str, ...]:
+    """Settle what can be settled without a question; returns what was done, in words.
+
+    A start that was cut off is taken back: its tmux session, its worktree when nothing was changed in it, and its
+    branch when no commit was made on it.
+    """
+    done = []
+    for session, pid in deck.store.half_made():
+        if alive(pid):
+            continue
+        terminal = deck.terminal(session)
+        if terminal is not None:
+            deck.tmux.kill_session(terminal.id)
+        if Path(session.worktree).is_dir():
+            worktrees.remove_worktree(session.repository_path, session.worktree)
+        if session.managed_branch and session.base and session.branch:
+            with suppress(DeckError):
+                refs.delete_branch(session.repository_path, session.branch, expected_oid=session.base)
+        deck.store.forget_session(session.id)
+        done.append(f"took back the half-made session {session.label}")
+    for operation, pid in deck.store.unfinished():
+        if not alive(pid):
+            deck.store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off")
+            done.append(f"marked {operation.verb} {operation.label} as failed")
+    return tuple(done)
