@@ -1,0 +1,159 @@
+"""The worktrees of a repository: listing, making, removing (git-worktree(1))."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import msgspec
+
+from devdeck.errors import DeckError, NotFound, UsageError
+from devdeck.git.changing import change
+from devdeck.git.process import git, git_async
+from devdeck.text import one_line
+
+_LIST = ("worktree", "list", "--porcelain", "-z")
+CHECKOUT_TIMEOUT = 300.0
+"""Seconds that making or removing a worktree may take; a large repository writes gigabytes."""
+
+
+class Worktree(msgspec.Struct, frozen=True, kw_only=True):
+    """One worktree, as git has it registered."""
+
+    path: str
+    head: str | None = None
+    """Object id checked out; `None` for a bare repository and before the first commit."""
+    branch: str | None = None
+    """Branch checked out; `None` when detached or bare."""
+    bare: bool = False
+    detached: bool = False
+    locked: str | None = None
+    """Reason of its lock (may be empty); `None` when it is not locked."""
+    prunable: str | None = None
+    """Why git would forget it, such as a folder that is gone; `None` when it would not."""
+
+
+def parse_worktrees(raw: bytes) -> tuple[Worktree, ...]:
+    """Read the output of `git worktree list --porcelain -z`; the main worktree comes first."""
+    found: list[Worktree] = []
+    fields: dict[str, str] = {}
+    for line in (*raw.split(b"\0"), b""):
+        if line:
+            name, _, value = os.fsdecode(line).partition(" ")
+            fields[name] = value
+        elif "worktree" in fields:
+            found.append(_worktree(fields))
+            fields = {}
+    return tuple(found)
+
+
+def _worktree(fields: dict[str, str]) -> Worktree:
+    head = fields.get("HEAD")
+    branch = fields.get("branch")
+    return Worktree(
+        path=fields["worktree"],
+        head=head if head and head.strip("0") else None,
+        branch=branch.removeprefix("refs/heads/") if branch else None,
+        bare="bare" in fields,
+        detached="detached" in fields,
+        locked=fields.get("locked"),
+        prunable=fields.get("prunable"),
+    )
+
+
+def list_worktrees(root: str, timeout: float = 10.0) -> tuple[Worktree, ...]:
+    """All worktrees of a repository, the main one first, also those whose folder is gone.
+
+    Raises:
+        NotFound: There is no repository at `root` (any more).
+        DeckError: git failed, or took longer than `timeout` seconds.
+    """
+    return parse_worktrees(git(root, *_LIST, timeout=timeout).stdout)
+
+
+async def list_worktrees_async(root: str, timeout: float = 10.0) -> tuple[Worktree, ...]:
+    """`list_worktrees` for the event loop."""
+    return parse_worktrees((await git_async(root, *_LIST, timeout=timeout)).stdout)
+
+
+def add_worktree(
+    root: str, path: str, *, branch: str, create: bool, start: str | None = None, track: bool = False
+) -> None:
+    """Make a worktree with a branch checked out. When it fails, nothing of it is left.
+
+    Args:
+        root: Main worktree of the repository.
+        path: Where; must not exist.
+        branch: Branch to check out.
+        create: Make the branch; otherwise it must exist.
+        start: Commit (or remote-tracking branch, such as `origin/x`) that a new branch starts at; HEAD when `None`.
+        track: Make `start` the new branch's upstream.
+
+    Raises:
+        UsageError: The branch name can't be used, or the path exists.
+        NotFound: There is no repository at `root`, or no such start.
+        DeckError: git failed; its words are in the message.
+    """
+    from devdeck.git import refs
+
+    if create:
+        refs.require_branch_name(branch)
+    if os.path.lexists(path):
+        raise UsageError(f"{path} exists already", "choose another folder")
+    if not create:
+        if not refs.local_branch_exists(root, branch):
+            raise NotFound(f"no branch {one_line(branch, limit=120)!r} in {root}")
+        _guarded(root, path, None, "worktree", "add", "--", path, branch)
+        return
+    if refs.local_branch_exists(root, branch):
+        raise DeckError(f"a branch {branch!r} exists already", "use it, or choose another name", code="branch-exists")
+    oid = refs.resolve_commit(root, start or "HEAD")
+    tracking = "--no-track"
+    if track and start is not None:
+        remote = start if start.startswith("refs/") else f"refs/remotes/{start}"
+        oid, tracking, start = refs.resolve_commit(root, remote), "--track", remote
+    _guarded(
+        root, path, (branch, oid), "worktree", "add", tracking, "-b", branch, "--", path,
+        start if tracking == "--track" and start else oid,
+    )  # fmt: skip
+
+
+def _guarded(root: str, path: str, made: tuple[str, str] | None, *args: str) -> None:
+    try:
+        change(root, *args, timeout=CHECKOUT_TIMEOUT)
+    except BaseException:
+        with suppress(DeckError):
+            remove_worktree(root, path, force=True)
+        if made is not None:
+            from devdeck.git import refs
+
+            with suppress(DeckError):
+                if refs.local_branch_exists(root, made[0]):
+                    refs.delete_branch(root, made[0], expected_oid=made[1])
+        raise
+
+
+def remove_worktree(root: str, path: str, *, force: bool = False) -> None:
+    """Remove a worktree with everything in it, files that git ignores too. Its branch stays.
+
+    Args:
+        root: Main worktree of the repository.
+        path: The worktree.
+        force: Also when it is locked or holds changes, untracked files or submodules.
+
+    Raises:
+        NotFound: There is no repository at `root`.
+        DeckError: git refused or failed; its words are in the message.
+    """
+    options = ("--force", "--force") if force else ()
+    change(root, "worktree", "remove", *options, "--", path, timeout=CHECKOUT_TIMEOUT)
+
+
+def prune(root: str) -> None:
+    """Make git forget worktrees whose folders are gone.
+
+    Raises:
+        NotFound: There is no repository at `root`.
+        DeckError: git failed; its words are in the message.
+    """
+    change(root, "worktree", "prune")
