@@ -84,13 +84,13 @@ def _git(deck: Deck) -> Iterator[Finding]:
 
 def _tmux(deck: Deck) -> Iterator[Finding]:
     try:
-        version = deck.tmux.version()
-        terminals = deck.tmux.terminals()
+        version = deck.terminals.tmux.version()
+        terminals = deck.terminals.tmux.terminals()
     except BackendError as error:
         yield Finding(name="tmux", state="fail", evidence=error.message, fix=error.hint)
         return
     words = ".".join(map(str, version))
-    place = f"server at {deck.tmux.socket_path}"
+    place = f"server at {deck.terminals.tmux.socket_path}"
     yield Finding(name="tmux", state="ok", evidence=f"{words}, {place}, {len(terminals)} sessions")
 
 
@@ -119,9 +119,11 @@ def _docker(deck: Deck) -> Iterator[Finding]:
     try:
         import docker
 
-        client = docker.from_env(timeout=3)
+        # A fixed version keeps the constructor from connecting, which would leak its socket when that fails; the
+        # question itself is asked without one, so that any engine answers.
+        client = docker.from_env(timeout=3, version="1.41")
         try:
-            version = client.version().get("Version", "?")
+            version = client.version(api_version=False).get("Version", "?")
         finally:
             client.close()
     except Exception as error:  # noqa: BLE001  the SDK raises requests', urllib3's and its own errors
@@ -194,9 +196,9 @@ def fix(deck: Deck) -> tuple[str, ...]:
     for session, pid in deck.store.half_made():
         if alive(pid):
             continue
-        terminal = deck.terminal(session)
+        terminal = deck.terminals.of(session)
         if terminal is not None:
-            deck.tmux.kill_session(terminal.id)
+            deck.terminals.tmux.kill_session(terminal.id)
         if Path(session.worktree).is_dir():
             worktrees.remove_worktree(session.repository_path, session.worktree)
         if session.managed_branch and session.base and session.branch:

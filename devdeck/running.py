@@ -53,7 +53,11 @@ class RunningDeck:
         self._samplers = ThreadPoolExecutor(1, "devdeck-metrics")
         self._census = Census(self._hub, deck.store, self._pace, self._details, clock)
         self._terminals = TerminalCollector(
-            self._hub, deck.tmux, self._pace, clock, lambda seen, error: self._census.terminals_seen(seen, error)
+            self._hub,
+            deck.terminals.tmux,
+            self._pace,
+            clock,
+            lambda seen, error: self._census.terminals_seen(seen, error),
         )
         self._git = GitCollector(self._hub, self._pace, self._details, clock)
         self._jobs = JobCollector(self._hub, deck, self._pace, self._followers, clock)
@@ -170,7 +174,7 @@ class RunningDeck:
         return await self._in(self._followers, DETAIL_TIMEOUT, self._results, job_id)
 
     def _results(self, job_id: str) -> tuple[TestResult, ...]:
-        return self._jobs.results(self._deck.job(job_id))
+        return self._jobs.results(self._deck.work.job(job_id))
 
     async def source(self, session_id: str, path: str, line: int, context: int = 8) -> SourceView | None:
         """Source around a place in the session's worktree."""
@@ -207,45 +211,45 @@ class RunningDeck:
 
     async def start_session(self, label: str, path: str, base: str | None = None) -> Session:
         """Make a session."""
-        return await self._intent(self._deck.start, label, path, base)
+        return await self._intent(self._deck.sessions.start, label, path, base)
 
     async def plan_removal(self, session_id: str) -> RemovalPlan:
         """What removing would do."""
-        return await self._detail(self._deck.plan_remove, self._session(session_id))
+        return await self._detail(self._deck.sessions.plan_remove, self._session(session_id))
 
     async def remove_session(self, session_id: str, force: bool = False) -> Operation:
         """Remove a session."""
-        return await self._intent(self._deck.remove, self._session(session_id), force=force)
+        return await self._intent(self._deck.sessions.remove, self._session(session_id), force=force)
 
     async def run(self, session_id: str, argv: Sequence[str], kind: JobKind = JobKind.RUN) -> Job:
         """Start a command in the session."""
-        return await self._intent(self._deck.run, self._session(session_id), argv, kind=kind)
+        return await self._intent(self._deck.work.run, self._session(session_id), argv, kind=kind)
 
     async def run_shell(self, session_id: str, line: str, kind: JobKind = JobKind.SHELL) -> Job:
         """Start a line of shell in the session."""
-        return await self._intent(self._deck.run_shell, self._session(session_id), line, kind)
+        return await self._intent(self._deck.work.run_shell, self._session(session_id), line, kind)
 
     async def run_task(self, session_id: str, kind: JobKind) -> Job:
         """Start the repository's own lint or build command, or its tests."""
-        return await self._intent(self._deck.run_task, self._session(session_id), kind)
+        return await self._intent(self._deck.work.run_task, self._session(session_id), kind)
 
     async def test(self, session_id: str, selection: Sequence[str] = ()) -> Job:
         """Run the session's tests."""
-        return await self._intent(self._deck.test, self._session(session_id), selection)
+        return await self._intent(self._deck.work.test, self._session(session_id), selection)
 
     async def stop_job(self, job_id: str) -> None:
         """Stop a job with its whole process group."""
-        await self._intent(lambda: self._deck.stop(self._deck.job(job_id)))
+        await self._intent(lambda: self._deck.work.stop(self._deck.work.job(job_id)))
 
     async def send(self, session_id: str, text: str) -> None:
         """Type text and Enter into the session's active pane."""
-        await self._intent(self._deck.send, self._session(session_id), text)
+        await self._intent(self._deck.terminals.send, self._session(session_id), text)
 
     async def hand_off(self, session_id: str) -> Handoff:
         """Switch to the session's terminal, or say what to run to attach."""
         if self.read_only:
             raise Refused("this dashboard is read-only", "start devdeck without --read-only")
-        return await self._in(self._intents, INTENT_TIMEOUT, self._deck.hand_off, self._session(session_id))
+        return await self._in(self._intents, INTENT_TIMEOUT, self._deck.terminals.hand_off, self._session(session_id))
 
 
 def _source(worktree: Path, path: str, line: int, context: int) -> SourceView | None:

@@ -202,12 +202,12 @@ class Store:
     # Jobs and test runs
 
     def save_job(self, job: Job) -> None:
-        """Record a job or its newer state. A job that is recorded as ended stays so."""
+        """Record a job or its newer state. A job that is recorded as ended never runs again."""
         with self._write() as connection:
             connection.execute(
                 "INSERT INTO jobs (id, session_id, created_at, running, record) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET running = excluded.running, record = excluded.record "
-                "WHERE jobs.running = 1",
+                "WHERE jobs.running = 1 OR excluded.running = 0",
                 (job.id, job.session_id, job.created_at, int(job.running), msgspec.json.encode(job)),
             )
 

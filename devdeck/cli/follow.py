@@ -110,7 +110,7 @@ def until_end(deck: Deck, job: Job, *, echo: bool, on_look: Callable[[Job], None
         came = printer.pump() if echo else False
         if time.monotonic() - looked >= SETTLE or not came:
             looked = time.monotonic()
-            job = deck.refresh(job)
+            job = deck.work.refresh(job)
             if on_look is not None:
                 on_look(job)
             if not job.running:

@@ -29,13 +29,13 @@ def run(deck: Deck, label: str, wait: bool, shell: bool, dry_run: bool, json: bo
     It goes on without devdeck; its output is kept. `devdeck logs LABEL -f` follows it, `devdeck stop LABEL` ends it.
     Options of devdeck itself come before LABEL.
     """
-    session = deck.session(label)
+    session = deck.sessions.find(label)
     if command and command[0] == "--":
         command = command[1:]
     if dry_run:
         _plan(session, command, json)
         return 0
-    job = deck.run_shell(session, " ".join(command)) if shell else deck.run(session, command)
+    job = deck.work.run_shell(session, " ".join(command)) if shell else deck.work.run(session, command)
     if wait:
         if not json:
             output.note(f"devdeck: {job.title} in {label}, job {job.id}; ctrl+c leaves it running")
@@ -66,9 +66,9 @@ def _plan(session: Session, command: tuple[str, ...], json: bool) -> None:
 @output.with_deck
 def jobs(deck: Deck, label: str | None, running: bool, limit: int, json: bool) -> None:
     """List jobs, the newest first: of one session, or of all."""
-    session = deck.session(label) if label else None
-    found = [job for job in deck.jobs(session, limit) if job.running or not running]
-    labels = {known.id: known.label for known in deck.sessions()}
+    session = deck.sessions.find(label) if label else None
+    found = [job for job in deck.work.jobs(session, limit) if job.running or not running]
+    labels = {known.id: known.label for known in deck.sessions.all()}
     if json:
         output.document({"jobs": [views.job_view(job, labels.get(job.session_id)) for job in found]})
         return
@@ -107,7 +107,7 @@ def stop(deck: Deck, target: str, dry_run: bool, json: bool) -> None:
     """Stop a job, or all running jobs of a session, with their whole process groups."""
     found = find_jobs(deck, target)
     if not dry_run:
-        found = [deck.stop(job) for job in found]
+        found = [deck.work.stop(job) for job in found]
     if json:
         output.document({"dry_run": dry_run, "jobs": [views.job_view(job, None) for job in found]})
         return
@@ -122,13 +122,13 @@ def find_jobs(deck: Deck, target: str) -> list[Job]:
         NotFound: Neither; or nothing runs there.
     """
     try:
-        session = deck.session(target)
+        session = deck.sessions.find(target)
     except NotFound:
         try:
-            return [deck.job(target)]
+            return [deck.work.job(target)]
         except NotFound:
             raise NotFound(f"no session or job {target!r}", "`devdeck jobs` lists them") from None
-    running = [job for job in deck.jobs(session) if job.running]
+    running = [job for job in deck.work.jobs(session) if job.running]
     if not running:
         raise NotFound(f"nothing runs in {target!r}", f"`devdeck jobs {target}` shows what has ended")
     return running
@@ -142,13 +142,13 @@ def newest_job(deck: Deck, target: str) -> Job:
     """
     session: Session | None
     try:
-        session = deck.session(target)
+        session = deck.sessions.find(target)
     except NotFound as error:
         try:
-            return deck.job(target)
+            return deck.work.job(target)
         except DeckError:
             raise error from None
-    found = deck.jobs(session, limit=1)
+    found = deck.work.jobs(session, limit=1)
     if not found:
         raise NotFound(f"nothing was run in {target!r} yet", f"for example `devdeck test {target}`")
     return found[0]

@@ -27,20 +27,20 @@ def ls(deck: Deck, no_git: bool, json: bool) -> None:
     from devdeck.runs import settle
 
     try:
-        terminals = deck.terminals()
+        terminals = deck.terminals.all()
     except Missing as error:
         output.note(f"devdeck: {error.message}")
         terminals = ()
-    sessions = deck.sessions(terminals)
+    sessions = deck.sessions.all(terminals)
     matched = discover.match_terminals(sessions, terminals)
     running: dict[str, int] = {}
     for job in deck.store.running_jobs():
-        if deck.refresh(job).running:
+        if deck.work.refresh(job).running:
             running[job.session_id] = running.get(job.session_id, 0) + 1
     runs = deck.store.last_runs()
     for id_, run in runs.items():
         if run.state is RunState.RUNNING:
-            runs[id_] = settle(deck.store, deck.job(run.job_id), run)
+            runs[id_] = settle(deck.store, deck.work.job(run.job_id), run)
     git = {} if no_git else git_facts(sessions)
     if json:
         entries = [

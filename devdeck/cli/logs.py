@@ -39,7 +39,7 @@ def logs(deck: Deck, target: str, follow_: bool, lines: int | None, json: bool) 
         printer.start_at_line(lines)
     printer.pump(final=not follow_)
     while follow_:
-        job = deck.refresh(job)
+        job = deck.work.refresh(job)
         came = printer.pump()
         if not job.running and not came:
             printer.pump(final=True)

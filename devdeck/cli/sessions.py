@@ -32,7 +32,7 @@ def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool,
     An existing branch LABEL is used as it is; one that only a remote has is tracked.
     """
     if dry_run:
-        plan = deck.plan_start(label, path, base)
+        plan = deck.sessions.plan_start(label, path, base)
         if json:
             output.document(
                 {"plan": list(plan.steps), "worktree": plan.session.worktree, "warning": plan.warning or None}
@@ -40,8 +40,8 @@ def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool,
         else:
             _steps(f"would start {label}:", plan.steps, plan.warning)
         return
-    warning = deck.plan_start(label, path, base).warning if base is not None else ""
-    session = deck.start(label, path, base)
+    warning = deck.sessions.plan_start(label, path, base).warning if base is not None else ""
+    session = deck.sessions.start(label, path, base)
     if warning:
         output.note(f"devdeck: {warning}")
     if json:
@@ -51,7 +51,7 @@ def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool,
         if not open_after:
             output.say(f"  → devdeck open {shlex.quote(session.label)}")
     if open_after:
-        _go(deck, deck.hand_off(session))
+        _go(deck, deck.terminals.hand_off(session))
 
 
 def _steps(title: str, steps: tuple[str, ...], warning: str = "") -> None:
@@ -66,7 +66,7 @@ def _view(deck: Deck, session: Session) -> dict[str, object]:
     from devdeck.git.status import status
 
     facts = Fact(value=status(session.worktree))
-    return views.session_view(session, deck.terminal(session), facts, 0, None)
+    return views.session_view(session, deck.terminals.of(session), facts, 0, None)
 
 
 def _go(deck: Deck, handoff: Handoff) -> None:
@@ -89,7 +89,7 @@ def open_(deck: Deck, label: str | None, json: bool) -> None:
     outside tmux attaches.
     """
     session = _target(deck, label)
-    handoff = deck.hand_off(session)
+    handoff = deck.terminals.hand_off(session)
     if json:
         output.document({"session": session.label, "switched": not handoff.argv, "attach": list(handoff.argv) or None})
         return
@@ -98,14 +98,14 @@ def open_(deck: Deck, label: str | None, json: bool) -> None:
 
 def _target(deck: Deck, label: str | None) -> Session:
     if label == "-":
-        return deck.previous(deck.here())
+        return deck.sessions.previous(deck.sessions.here())
     if label is not None:
-        return deck.session(label)
+        return deck.sessions.find(label)
     place = Path.cwd()
-    for session in deck.sessions():
+    for session in deck.sessions.all():
         if place.is_relative_to(session.worktree):
             return session
-    return deck.previous(None)
+    return deck.sessions.previous(None)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -120,7 +120,9 @@ def send(deck: Deck, target: str, command: tuple[str, ...], dry_run: bool, json:
     The text is typed as it is: nothing in it is a key name or a tmux command.
     """
     text = " ".join(command)
-    sessions = [s for s in deck.sessions() if s.managed] if target.lower() == "all" else [deck.session(target)]
+    sessions = (
+        [s for s in deck.sessions.all() if s.managed] if target.lower() == "all" else [deck.sessions.find(target)]
+    )
     report = []
     failures = []
     for session in sessions:
@@ -128,7 +130,7 @@ def send(deck: Deck, target: str, command: tuple[str, ...], dry_run: bool, json:
             report.append({"label": session.label, "sent": False, "error": None})
             continue
         try:
-            deck.send(session, text)
+            deck.terminals.send(session, text)
             report.append({"label": session.label, "sent": True, "error": None})
         except DeckError as error:
             if len(sessions) == 1:
@@ -160,8 +162,8 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
     Refuses (exit status 4) where uncommitted work, or commits that exist nowhere else, would go.
     """
     everything = target.lower() == "all"
-    sessions = [s for s in deck.sessions() if s.managed] if everything else [deck.session(target)]
-    plans = [deck.plan_remove(session) for session in sessions]
+    sessions = [s for s in deck.sessions.all() if s.managed] if everything else [deck.sessions.find(target)]
+    plans = [deck.sessions.plan_remove(session) for session in sessions]
     if dry_run:
         _show_plans(plans, json)
         return
@@ -174,7 +176,7 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
     removed, refused = [], []
     for session in sessions:
         try:
-            removed.append(deck.remove(session, force=force))
+            removed.append(deck.sessions.remove(session, force=force))
         except Refused as error:
             if not everything:
                 raise

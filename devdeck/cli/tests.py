@@ -36,17 +36,17 @@ def test(deck: Deck, label: str, selection: tuple[str, ...], detach: bool, dry_r
     The runner and its environment are chosen from the repository, and named. SELECTION is in the runner's own words,
     for example `tests/test_a.py::test_b`. ctrl+c leaves the run going; `devdeck stop LABEL` ends it.
     """
-    session = deck.session(label)
+    session = deck.sessions.find(label)
     selection = tuple(item for item in selection if item != "--")
     if dry_run:
-        plan = deck.plan_test(session, selection)
+        _, plan = deck.work.plan_test(session, selection)
         if json:
             output.document({"plan": [f"run {' '.join(plan.argv)}"], "argv": list(plan.argv), "cwd": session.worktree})
         else:
             output.say(f"would run {' '.join(plan.argv)}\n  in {session.worktree}\n  with {plan.environment}")
         return 0
-    job = deck.test(session, selection)
-    follower = deck.follow_run(job)
+    job = deck.work.test(session, selection)
+    follower = deck.work.follow_run(job)
     if not json:
         output.note(f"devdeck: {follower.run.runner} in {label}, with {follower.run.environment}, job {job.id}")
     if not detach:

@@ -73,7 +73,7 @@ class JobCollector:
         if stale:
             self._jobs = self._deck.store.recent_jobs(SHOWN)
             self._runs = self._deck.store.last_runs()
-        self._jobs = tuple(self._deck.refresh(job) for job in self._jobs)
+        self._jobs = tuple(self._deck.work.refresh(job) for job in self._jobs)
         by_id = {job.id: job for job in self._jobs}
         for session_id, run in self._runs.items():
             job = by_id.get(run.job_id)

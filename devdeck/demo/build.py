@@ -66,14 +66,14 @@ def _edit(path: Path, old: str, new: str) -> None:
 def _storefront(deck: Deck, folder: Path) -> list[Session]:
     root = make_repository(folder, "storefront")
 
-    passing = deck.start("checkout-flow", str(root))
+    passing = deck.sessions.start("checkout-flow", str(root))
     place = Path(passing.worktree)
     make_environment(place)
     _edit(place / "storefront" / "cart.py", "    def total(", _COUNT + "    def total(")
     _commit(place, "cart: count articles for the checkout button")
-    deck.test(passing)
+    deck.work.test(passing)
 
-    failing = deck.start("fix-rounding", str(root))
+    failing = deck.sessions.start("fix-rounding", str(root))
     place = Path(failing.worktree)
     make_environment(place)
     pricing = place / "storefront" / "pricing.py"
@@ -87,18 +87,18 @@ def _storefront(deck: Deck, folder: Path) -> list[Session]:
     )
     _commit(place, "pricing: plain floats are fast enough")
     _edit(pricing, "(1 + rate)", "(1.0 + rate)")
-    deck.test(failing)
+    deck.work.test(failing)
     return [passing, failing]
 
 
 def _weather(deck: Deck, folder: Path) -> list[Session]:
     root = make_repository(folder, "weather-api")
 
-    streaming = deck.start("load-soak", str(root))
+    streaming = deck.sessions.start("load-soak", str(root))
     make_environment(Path(streaming.worktree))
-    deck.run(streaming, (".venv/bin/python", "-m", "weather.soak"), title="soak")
+    deck.work.run(streaming, (".venv/bin/python", "-m", "weather.soak"), title="soak")
 
-    dirty = deck.start("cache-layer", str(root))
+    dirty = deck.sessions.start("cache-layer", str(root))
     place = Path(dirty.worktree)
     make_environment(place)
     git(place, "push", "--quiet", "--set-upstream", "origin", "cache-layer")
@@ -115,7 +115,7 @@ def _weather(deck: Deck, folder: Path) -> list[Session]:
 
 def _tilegame(deck: Deck, folder: Path) -> list[Session]:
     root = make_repository(folder, "tilegame")
-    conflicted = deck.start("merge-physics", str(root))
+    conflicted = deck.sessions.start("merge-physics", str(root))
     place = Path(conflicted.worktree)
     _edit(place / "tilegame" / "physics.py", "BOUNCE = 0.6", "BOUNCE = 0.85")
     _commit(place, "physics: livelier boxes")

@@ -1,0 +1,5 @@
+"""`python -m devdeck` is `devdeck`."""
+
+from devdeck.cli.main import main
+
+main()
