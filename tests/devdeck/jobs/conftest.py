@@ -1,0 +1,3 @@
+from tests.devdeck.jobs.harness import jobs
+
+__all__ = ["jobs"]
