@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import pty
 import shutil
-import signal
+import struct
 import subprocess
 import tempfile
+import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from backends.tmux.server import TmuxServer
+from tests.support import until
 
 
 @contextlib.contextmanager
@@ -39,19 +46,59 @@ def server_pid(server: TmuxServer) -> int | None:
     done = subprocess.run(
         server.argv("display-message", "-p", "#{pid}"), capture_output=True, text=True, timeout=20, check=False
     )
-    return int(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
+    return int(done.stdout.split()[0]) if done.returncode == 0 and done.stdout.strip() else None
 
 
 def kill_server(server: TmuxServer) -> None:
     """End the server, politely and then for certain."""
     pid = server_pid(server)
+    if pid is None:
+        return
     tmux(server, "kill-server", check=False)
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        process = psutil.Process(pid)
+        try:
+            process.wait(5)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(5)
 
 
 def tmux(server: TmuxServer, *command: str, check: bool = True) -> str:
     """Run one tmux command as somebody else would, and give back what it printed."""
     done = subprocess.run(server.argv(*command), capture_output=True, timeout=20, check=check, env=server.environment())
     return done.stdout.decode(errors="surrogateescape")
+
+
+@contextlib.contextmanager
+def viewer(
+    server: TmuxServer, session_id: str, *, columns: int = 80, rows: int = 24
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A real tmux client that shows a session in a terminal of its own, until the block ends."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    client = subprocess.Popen(
+        server.attach_argv(session_id),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**server.environment(), "TERM": "xterm-256color"},
+    )
+    os.close(slave)
+    drain = threading.Thread(target=_drain, args=(master,), daemon=True)
+    drain.start()
+    try:
+        until(lambda: any(t.id == session_id and t.attached for t in server.terminals()) or client.poll() is not None)
+        yield client
+    finally:
+        client.terminate()
+        client.wait(20)
+        drain.join(20)
+        os.close(master)
+
+
+def _drain(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # EIO: the last process of the terminal has ended
+        while os.read(descriptor, 65536):
+            pass

@@ -12,7 +12,9 @@ _NO_SERVER = re.compile(
     r"no server running on|error connecting to .*\((No such file or directory|Connection refused)\)|lost server"
     r"|server exited"
 )
-_GONE = re.compile(r"can't find (session|window|pane|client)|no such (session|window)|no current (session|client)")
+_GONE = re.compile(
+    r"can't find (session|window|pane|client)|no such (session|window)|no current (session|client|target)"
+)
 
 
 def missing_tool() -> ToolMissing:

@@ -2,8 +2,8 @@
 
 tmux keeps a grid of cells and prints SGR sequences between them; newer versions also print hyperlinks (OSC 8), and
 cells of the line-drawing character set come between SO and SI. A colour set on one line goes on in the next until it
-is changed. Here each line is made to stand alone: only SGR sequences remain, the ones in force are repeated at its
-start, and line-drawing letters become the characters they stand for.
+is changed. Here each line is made to stand alone: it begins and ends in the default style, holds no sequences but
+SGR, and line-drawing letters become the characters they stand for.
 """
 
 from __future__ import annotations
@@ -24,32 +24,48 @@ _TOKENS = re.compile(
 _DRAWING = str.maketrans("`abcdefghijklmnopqrstuvwxyz{|}~", "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·")
 
 
-def clean_lines(lines: Iterable[bytes]) -> tuple[str, ...]:
+_SGR = re.compile(r"\x1b\[[0-9;:]*m")
+
+
+def clean_lines(lines: Iterable[bytes], *, colours: bool = True) -> tuple[str, ...]:
     """Decode captured lines.
 
     Args:
-        lines: Lines of one capture, from the first on, without line ends.
+        lines: Lines of one capture made with `-e`, from the first on, without line ends.
+        colours: Whether to keep the SGR sequences.
 
     Returns:
         One string a line: text, tabs and SGR sequences, nothing else. Each line can be drawn on its own.
     """
     state = _Style()
-    return tuple(_clean(line.decode(errors="replace"), state) for line in lines)
+    cleaned = (_clean(line.decode(errors="replace"), state) for line in lines)
+    return tuple(cleaned if colours else (_SGR.sub("", line) for line in cleaned))
 
 
 def _clean(line: str, state: _Style) -> str:
-    parts = [state.sequence()]
+    parts: list[str] = []
+    shown = ""
     position = 0
     for match in _TOKENS.finditer(line):
-        parts.append(state.draw(line[position : match.start()]))
+        shown = _draw(parts, line[position : match.start()], state, shown)
         position = match.end()
         if match["sgr"]:
             state.apply(match["sgr"][2:-1])
-            parts.append(match["sgr"])
         elif match["charset"]:
             state.drawing = match["charset"] == "\x0e"
-    parts.append(state.draw(line[position:]))
-    return "".join(parts)
+    shown = _draw(parts, line[position:], state, shown)
+    return "".join(parts) + ("\x1b[0m" if shown else "")
+
+
+def _draw(parts: list[str], text: str, state: _Style, shown: str) -> str:
+    """Append text in the style in force, `shown` being the one of the text before; returns the one in force."""
+    if not text:
+        return shown
+    wanted = state.parameters()
+    if wanted != shown:
+        parts.append(f"\x1b[{';'.join(filter(None, ('0' if shown else '', wanted)))}m")
+    parts.append(text.translate(_DRAWING) if state.drawing else text)
+    return wanted
 
 
 class _Style:
@@ -59,11 +75,8 @@ class _Style:
         self.drawing = False
         self._slots: dict[str, str] = {}
 
-    def draw(self, text: str) -> str:
-        return text.translate(_DRAWING) if self.drawing else text
-
-    def sequence(self) -> str:
-        return f"\x1b[{';'.join(self._slots.values())}m" if self._slots else ""
+    def parameters(self) -> str:
+        return ";".join(self._slots.values())
 
     def apply(self, parameters: str) -> None:
         """Note one SGR sequence (ECMA-48 8.3.117, and the 38/48/58 colours of ITU T.416)."""

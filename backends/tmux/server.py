@@ -8,6 +8,7 @@ match by prefix and pattern, and would be read as a format.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,8 +66,8 @@ class TmuxServer(Processes):
         Raises:
             TargetGone: There is no such pane.
         """
-        output = self.run(["capture-pane", "-p", *(["-e"] if escapes else []), "-t", pane_id])
-        return clean_lines(output.removesuffix(b"\n").split(b"\n"))
+        output = self.run(["capture-pane", "-p", "-e", "-t", pane_id])
+        return clean_lines(output.removesuffix(b"\n").split(b"\n"), colours=escapes)
 
     # -- making
 
@@ -158,8 +159,10 @@ class TmuxServer(Processes):
             ["rename-window", "-t", target, "--", window_name(name)],
             cwd=_directory(cwd),
         )
-        window, _, pane = output.decode().strip().partition(" ")
-        return window, pane
+        made = re.search(r"^(@\d+) (%\d+)$", output.decode(errors="replace"), re.MULTILINE)
+        if made is None:
+            raise BackendError(f"tmux did not say which window it made in {session_id}")
+        return made[1], made[2]
 
     # -- changing
 
@@ -221,7 +224,7 @@ class TmuxServer(Processes):
             if pasted:
                 self._run_gone_is_fine(["delete-buffer", "-b", buffer], also="unknown buffer")
             raise
-        if output.strip() == b"1":
+        if b"1" in output.splitlines():
             raise TargetGone(f"What ran in the tmux pane {pane_id} has ended", "Open the session to see it.")
 
     # -- handing the terminal over
