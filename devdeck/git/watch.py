@@ -35,9 +35,9 @@ _Watcher = Generator[set[tuple[Any, str]], None, None]
 def watched_folders(worktree: str, timeout: float = 30.0) -> Folders:
     """The folders whose change can change a worktree's status, at most `MAX_FOLDERS`, the important ones first.
 
-    Those are: its git directory and that one's logs, the shared one with its references, the worktree's top folder,
-    each folder that holds tracked files, and untracked folders that are not ignored. What changes only inside an
-    untracked folder below another, or beyond the bound, is left to the owner's slow polling.
+    Those are: its git directory, the worktree's top folder, the git directory's logs, the shared git directory with its
+    references, each folder that holds tracked files, and untracked folders that are not ignored. What changes only
+    inside an untracked folder below another, or beyond the bound, is left to the owner's slow polling.
 
     Args:
         worktree: Top folder of a worktree.
@@ -53,9 +53,8 @@ def watched_folders(worktree: str, timeout: float = 30.0) -> Folders:
     if own is None or shared is None:
         return ()
     top = os.path.realpath(worktree)
-    found = dict.fromkeys(str(folder) for folder in _git_folders(own, shared))
+    found = dict.fromkeys([str(own), top, *(str(folder) for folder in _git_folders(own, shared))])
     if top != str(own):
-        found[top] = None
         found.update(dict.fromkeys(os.path.join(top, folder) for folder in _work_folders(top, timeout)))
     chosen = []
     for folder in found:
@@ -67,7 +66,6 @@ def watched_folders(worktree: str, timeout: float = 30.0) -> Folders:
 
 
 def _git_folders(own: Path, shared: Path) -> Iterable[Path]:
-    yield own
     yield own / "logs"
     yield shared
     yield shared / "info"
@@ -119,6 +117,7 @@ class FolderWatcher:
         self._thread: threading.Thread | None = None
         self._coverage: frozenset[str] = frozenset()
         self._problem = ""
+        self._tried: _Identity = {}  # what the watcher was last opened for; it holds less at the system's limit
 
     @property
     def coverage(self) -> frozenset[str]:
@@ -172,11 +171,12 @@ class FolderWatcher:
                 if watcher is None:
                     self._wake.wait(_PAUSE if announced else None)
                     self._wake.clear()
-                    self._outdated.set()  # look again: the limit may have room, the folders may be back
+                    self._tried = {}  # look again: the limit may have room, the folders may be back
+                    self._outdated.set()
                     continue
                 changes = self._next(watcher)
                 if changes is None:
-                    watcher, live = None, {}
+                    watcher, live, self._tried = None, {}, {}
                     if not self._stopping.is_set():
                         self._outdated.set()
                 else:
@@ -195,7 +195,8 @@ class FolderWatcher:
         with self._lock:
             targets = dict(self._targets)
         wanted = _identities(targets)
-        if wanted != live:
+        if wanted != self._tried:
+            self._tried = dict(wanted)
             watcher, live = self._replace(watcher, live, targets, wanted)
         unwatched = wanted.keys() - live.keys()
         self._coverage = frozenset(
@@ -236,9 +237,9 @@ class FolderWatcher:
             watcher = _watch(room, self._stopping)
             try:
                 first = next(watcher, set())
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
                 vanished += 1
-                room = [folder for folder in room if os.path.isdir(folder)] if vanished < _TRIES else []
+                room = [folder for folder in room if _identity(folder)] if vanished < _TRIES else []
                 everything = len(room)
                 continue
             except (OSError, RuntimeError) as error:
@@ -282,8 +283,9 @@ class FolderWatcher:
         came_or_went = {path for change, path in changes if change != _MODIFIED} & _all(targets)
         for path in came_or_went:
             # Its watch, and those below it, are lost or on a folder that has another name now.
-            for folder in [folder for folder in live if folder == path or folder.startswith(path + os.sep)]:
-                del live[folder]
+            for folder in [folder for folder in self._tried if folder == path or folder.startswith(path + os.sep)]:
+                del self._tried[folder]
+                live.pop(folder, None)
             self._outdated.set()
         keys = {key for key, folders in targets.items() if _concerned(folders, paths)}
         if keys and not self._stopping.is_set():
@@ -331,7 +333,7 @@ def _watch(folders: list[str], stopping: threading.Event) -> _Watcher:
 
     return watch(
         *folders, recursive=False, watch_filter=_wanted, debounce=400, step=60, rust_timeout=_LOOK_MS,
-        yield_on_timeout=True, stop_event=stopping, raise_interrupt=False, ignore_permission_denied=True,
+        yield_on_timeout=True, stop_event=stopping, raise_interrupt=False, ignore_permission_denied=False,
     )  # fmt: skip
 
 
@@ -358,6 +360,8 @@ def _identity(folder: str) -> tuple[int, int] | None:
         info = os.stat(folder)
     except OSError:
         return None
+    if not os.access(folder, os.R_OK):
+        return None  # can't be watched; watchfiles' own way to ignore that hides the system's limit too
     return info.st_dev, info.st_ino
 
 
