@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,6 +26,10 @@ OLDEST_GIT = (2, 31)
 
 OLDEST_TMUX = (3, 2)
 """The first tmux whose control clients can leave out pane output and leave sizes alone."""
+
+
+DOCKER_TIMEOUT = 3
+"""Seconds that the Docker engine may take to answer."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,24 +122,35 @@ def _docker(deck: Deck) -> Iterator[Finding]:
         yield Finding(name="docker", state="ok", evidence="not installed; sessions on this machine need none")
         return
     try:
-        import docker
-
-        # A fixed version keeps the constructor from connecting, which would leak its socket when that fails; the
-        # question itself is asked without one, so that any engine answers.
-        client = docker.from_env(timeout=3, version="1.41")
-        try:
-            version = client.version(api_version=False).get("Version", "?")
-        finally:
-            client.close()
+        version = _engine_version()
     except Exception as error:  # noqa: BLE001  the SDK raises requests', urllib3's and its own errors
         yield Finding(
             name="docker",
             state="warn",
-            evidence=f"the engine does not answer: {type(error).__name__}",
+            evidence=f"the engine does not answer: {error or type(error).__name__}"[:200],
             fix="start the Docker engine, should a session need containers",
         )
     else:
         yield Finding(name="docker", state="ok", evidence=f"engine {version}")
+
+
+def _engine_version() -> str:
+    import docker
+    from docker.context import ContextAPI
+
+    context = ContextAPI.get_current_context()
+    host = os.environ.get("DOCKER_HOST") or (context.Host if context else "") or "unix:///var/run/docker.sock"
+    if host.startswith("unix://"):
+        # Asked first by hand: docker-py 7.2 leaks its socket when it can't connect.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(DOCKER_TIMEOUT)
+            probe.connect(host.removeprefix("unix://"))
+    # A fixed version keeps the constructor from connecting; the question itself is asked without one.
+    client = docker.from_env(timeout=DOCKER_TIMEOUT, version="1.41")
+    try:
+        return str(client.version(api_version=False).get("Version", "?"))
+    finally:
+        client.close()
 
 
 def _editor(deck: Deck) -> Iterator[Finding]:

@@ -1,0 +1,199 @@
+"""The running deck over a real world: what others do shows, and nothing that runs ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backends.tmux.server import TmuxServer
+from devdeck.deck import Deck
+from devdeck.errors import NotFound, Refused
+from devdeck.model import JobState, Outcome, RunState
+from devdeck.running import RunningDeck
+from tests.git_support import commit, run_git
+from tests.support import auntil
+
+
+@pytest.fixture
+async def live(deck: Deck) -> AsyncIterator[RunningDeck]:
+    running = RunningDeck(deck)
+    await running.start()
+    await auntil(lambda: running.state.loaded)
+    yield running
+    await running.stop()
+
+
+async def started(live: RunningDeck, label: str, repository: Path) -> str:
+    session = await live.start_session(label, str(repository))
+    await auntil(lambda: session.id in live.state.sessions)
+    return session.id
+
+
+async def test_a_new_session_gets_all_its_facts(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    await auntil(lambda: live.state.sessions[id_].git.value)
+    await auntil(lambda: live.state.sessions[id_].terminal.value)
+    await auntil(lambda: live.state.sessions[id_].sample)
+    await auntil(lambda: live.state.host)
+    facts = live.state.sessions[id_].git.value
+    assert facts is not None
+    assert (facts.branch, facts.dirty) == ("one", False)
+    assert {name: health.state for name, health in live.state.collectors.items()} == dict.fromkeys(
+        ("store", "git", "tmux", "jobs", "metrics"), "ok"
+    )
+
+
+async def test_what_others_do_shows(live: RunningDeck, deck: Deck, repository: Path, tmp_path: Path) -> None:
+    session = await asyncio.to_thread(deck.sessions.start, "elsewhere", str(repository))
+    await auntil(lambda: session.id in live.state.sessions)
+    place = tmp_path / "by-hand"
+    run_git(repository, "worktree", "add", "-q", "-b", "by-hand", str(place))
+    await auntil(lambda: any(state.session.label == "by-hand" for state in live.state.sessions.values()))
+    shutil.rmtree(place)
+    await auntil(lambda: not any(state.session.label == "by-hand" for state in live.state.sessions.values()))
+    await asyncio.to_thread(deck.sessions.remove, session)
+    await auntil(lambda: not live.state.sessions)
+
+
+async def test_edits_commits_and_checkouts_show(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    place = Path(live.state.sessions[id_].session.worktree)
+
+    def facts() -> tuple[int, int, str | None]:
+        value = live.state.sessions[id_].git.value
+        return (value.unstaged, value.untracked, value.branch) if value else (-1, -1, None)
+
+    await auntil(lambda: facts() == (0, 0, "one"))
+    (place / "a.py").write_text("A = 2\n")
+    (place / "new.txt").write_text("x")
+    await auntil(lambda: facts() == (1, 1, "one"))
+    commit(place, {}, "all")
+    await auntil(lambda: facts() == (0, 0, "one"))
+    run_git(place, "checkout", "-q", "-b", "two")
+    await auntil(lambda: facts() == (0, 0, "two"))
+
+
+async def test_a_terminal_that_ends_and_comes_back_shows(live: RunningDeck, tmux: TmuxServer, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    await auntil(lambda: live.state.sessions[id_].terminal.value)
+    terminal = live.state.sessions[id_].terminal.value
+    assert terminal is not None
+    await asyncio.to_thread(tmux.kill_session, terminal.id)
+    await auntil(lambda: live.state.sessions[id_].terminal.value is None)
+    handoff = await live.hand_off(id_)
+    assert "attach-session" in handoff.argv
+    await auntil(lambda: live.state.sessions[id_].terminal.value)
+
+
+async def test_a_job_is_followed_and_its_screen_seen(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    job = await live.run(id_, ("sh", "-c", "echo hello from the job; sleep 0.5; exit 4"))
+    await auntil(lambda: live.state.sessions[id_].running)
+    await auntil(lambda: live.state.sessions[id_].jobs and live.state.sessions[id_].jobs[0].state is JobState.ENDED)
+    ended = live.state.sessions[id_].jobs[0]
+    assert (ended.id, ended.exit_status) == (job.id, 4)
+    assert Path(ended.log).read_bytes() == b"hello from the job\r\n"
+
+
+async def test_the_pane_is_captured_with_colours(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    await auntil(lambda: live.state.sessions[id_].terminal.value)
+    await live.send(id_, "printf '\\033[31mred\\033[0m\\n'")
+    captured: list[tuple[str, ...]] = []
+
+    async def look() -> None:
+        while not any("\x1b[31mred" in line for line in (captured[-1] if captured else ())):
+            captured.append(await live.capture(id_))
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(look(), 20)
+
+
+async def test_results_stream_and_the_verdict_is_reconciled(live: RunningDeck, repository: Path) -> None:
+    slow = "import time\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    time.sleep(1)\n    assert 1 == 2\n"
+    commit(repository, {"tests/test_it.py": slow, "pytest.ini": "[pytest]\n"}, "tests")
+    id_ = await started(live, "one", repository)
+    job = await live.test(id_)
+
+    def run_state() -> tuple[RunState, int, int]:
+        run = live.state.sessions[id_].run
+        return (run.state, run.passed, run.failed) if run else (RunState.ERROR, -1, -1)
+
+    await auntil(lambda: run_state() == (RunState.RUNNING, 1, 0))
+    await auntil(lambda: run_state() == (RunState.FAILED, 1, 1))
+    results = {result.id: result.outcome for result in await live.results(job.id)}
+    assert results == {"tests/test_it.py::test_a": Outcome.PASSED, "tests/test_it.py::test_b": Outcome.FAILED}
+    failed = next(result for result in await live.results(job.id) if result.outcome is Outcome.FAILED)
+    source = await live.source(id_, failed.path or "", failed.line or 0, context=1)
+    assert source is not None
+    assert source.lines[source.line - source.first_line].strip() == "assert 1 == 2"
+
+
+async def test_stopping_the_dashboard_stops_no_job(deck: Deck, repository: Path) -> None:
+    session = deck.sessions.start("one", str(repository))
+    live = RunningDeck(deck)
+    await live.start()
+    await auntil(lambda: session.id in live.state.sessions)
+    job = await live.run(session.id, ("sleep", "600"))
+    await auntil(lambda: live.state.sessions[session.id].running)
+    await live.stop()
+    now = deck.work.job(job.id)
+    assert now.running
+    assert deck.work.stop(now).stopped
+
+
+async def test_a_job_is_stopped(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    job = await live.run(id_, ("sleep", "600"))
+    await auntil(lambda: live.state.sessions[id_].running)
+    await live.stop_job(job.id)
+    await auntil(lambda: not live.state.sessions[id_].running)
+    assert live.state.sessions[id_].jobs[0].stopped
+
+
+async def test_read_only_changes_nothing(deck: Deck, repository: Path) -> None:
+    session = deck.sessions.start("one", str(repository))
+    live = RunningDeck(deck, read_only=True)
+    await live.start()
+    await auntil(lambda: session.id in live.state.sessions)
+    with pytest.raises(Refused):
+        await live.start_session("two", str(repository))
+    with pytest.raises(Refused):
+        await live.remove_session(session.id, force=True)
+    with pytest.raises(Refused):
+        await live.send(session.id, "ls")
+    with pytest.raises(Refused):
+        await live.hand_off(session.id)
+    await live.stop()
+
+
+async def test_details(live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    place = Path(live.state.sessions[id_].session.worktree)
+    (place / "a.py").write_text("A = 3\n")
+    assert (await live.commits(id_))[0].subject == "the first commit"
+    assert "+A = 3" in await live.diff(id_)
+    assert await live.status_lines(id_) == ((" M", "a.py"),)
+    assert [operation.verb for operation in await live.operations(id_)] == ["start"]
+    assert live.check_label("one") != ""
+    assert live.check_label("two") == ""
+    assert ("shop", str(repository)) in live.repositories()
+    plan = await live.plan_removal(id_)
+    assert plan.risks
+    with pytest.raises(NotFound):
+        await live.diff("nobody")
+
+
+async def test_a_dead_worktree_is_an_error_of_its_row_alone(live: RunningDeck, repository: Path) -> None:
+    one = await started(live, "one", repository)
+    two = await started(live, "two", repository)
+    await auntil(lambda: live.state.sessions[one].git.value)
+    shutil.rmtree(live.state.sessions[one].session.worktree)
+    await auntil(lambda: live.state.sessions[one].git.error)
+    assert live.state.sessions[one].git.value is not None
+    await auntil(lambda: live.state.sessions[two].git.value)
+    assert live.state.sessions[two].git.error == ""
