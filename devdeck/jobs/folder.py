@@ -51,16 +51,21 @@ class Folder:
             return False
         return True
 
-    def publish(self, fd: int, name: str, record: dict[str, object]) -> None:
-        """Write a record into the open `.NAME.tmp` and give it its name, at once and for good."""
+    def publish(self, fd: int, name: str, record: dict[str, object], *, durable: bool = True) -> None:
+        """Write a record into the open `.NAME.tmp` and give it its name, at once.
+
+        A durable one is there after a power loss too; the record of a start needn't be, as no job survives that.
+        """
         data = json.dumps(record).encode("ascii")
         os.lseek(fd, 0, os.SEEK_SET)
         write_all(fd, data)
         os.ftruncate(fd, len(data))
-        os.fsync(fd)
+        if durable:
+            os.fsync(fd)
         os.close(fd)
         os.rename(f".{name}.tmp", name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
-        os.fsync(self.fd)
+        if durable:
+            os.fsync(self.fd)
 
 
 class Log:

@@ -10,6 +10,9 @@ import select
 import termios
 import time
 
+ALTERNATE = b"\x1b[?1049"
+"""Start of the sequences that switch to the alternate screen (`h`) and back (`l`)."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -41,6 +44,8 @@ class Pane:
         self.stuck_since: float | None = None
         self.skipped = 0
         self.at_line_start = True
+        self.alternate = False
+        self.tail = b""
         self.modes: list[Any] | None = None
         self.blocking: bool | None = None
         self._open_output()
@@ -129,6 +134,10 @@ class Pane:
         """Queue bytes and write what the pane takes now."""
         if self.output is None:
             return
+        recent = self.tail + data
+        if ALTERNATE in recent:
+            self.alternate = recent.rfind(ALTERNATE + b"h") > recent.rfind(ALTERNATE + b"l")
+        self.tail = recent[-len(ALTERNATE) :]
         if self.skipped or len(self.pending) > LIMIT:
             self.skipped += len(data) + len(self.pending)
             self.pending.clear()
@@ -166,9 +175,16 @@ class Pane:
             self.stuck_since = None
 
     def finish(self, line: str, reset: bool) -> None:
-        """Show the last line, dim, within a bounded time."""
+        """Show the last line, dim, within a bounded time.
+
+        Args:
+            line: Text without control characters.
+            reset: Whether the command may have had no time to switch off mouse reports and bracketed paste.
+        """
         if self.tty:
-            text = "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l" if reset else ""
+            text = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l" if reset else ""
+            if self.alternate:
+                text += ALTERNATE.decode("ascii") + "l"
             text += "\x1b[?25h\x1b[0m" + ("" if self.at_line_start else "\r\n") + f"\x1b[2m{line}\x1b[0m\r\n"
             self.show(text.encode("utf-8", "replace"))
         deadline = time.monotonic() + PATIENCE

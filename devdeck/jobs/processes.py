@@ -59,7 +59,8 @@ def members(job_id: str, session: int | None, roots: set[int], spare: set[int]) 
         spare: Processes never to return (their descendants are).
 
     Returns:
-        Start ticks by pid.
+        Start ticks by pid, the oldest first: a parent is signalled before
+        it can react to the end of its children.
     """
     table = process_table()
     children: dict[int, list[int]] = {}
@@ -73,7 +74,7 @@ def members(job_id: str, session: int | None, roots: set[int], spare: set[int]) 
         if pid not in found:
             found.add(pid)
             queue += children.get(pid, [])
-    return {pid: table[pid][3] for pid in found - spare}
+    return {pid: table[pid][3] for pid in sorted(found - spare, key=lambda pid: (table[pid][3], pid))}
 
 
 def send_signal(pid: int, ticks: int | None, number: int) -> bool:

@@ -145,7 +145,7 @@ class Run:
         }
         try:
             fd = self.folder.open(".started.json.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            self.folder.publish(fd, "started.json", record)
+            self.folder.publish(fd, "started.json", record, durable=False)
         except OSError as error:
             self.reasons.append(f"its start could not be recorded: {error.strerror}")
 
@@ -175,7 +175,7 @@ class Run:
     def signal_all(self, number: int) -> None:
         """Signal every process of the job; stopped ones are woken to take it."""
         found: dict[int, int | None] = dict(self.members())
-        if not found and self.ended is None:
+        if not found and self.ended is None and process_facts(os.getpid()) is None:  # no /proc
             found = {self.pid: None}
             self.signal_group(self.pid, number)
         for pid, ticks in found.items():
@@ -355,6 +355,13 @@ class Run:
                 return True
         return False
 
+    def follow(self) -> None:
+        """Move bytes until the job is over; a failure of our own is recorded, and our exit hangs the job up."""
+        try:
+            self.loop()
+        except Exception as error:  # noqa: BLE001  the record must be written, however it ends
+            self.reasons.append(f"its runner failed: {error!r}")
+
     def loop(self) -> None:
         """Move bytes until the job is over."""
         while True:
@@ -409,7 +416,7 @@ def main(directory: str) -> int:
         except (OSError, termios.error) as error:
             run.refuse(f"it could not be started: {error.strerror if isinstance(error, OSError) else error}")
         else:
-            run.loop()
+            run.follow()
         code, words = run.record_end()
         run.pane.finish(f"devdeck: {words}", reset=code > 128 or run.kill_at is not None)
         return code

@@ -44,7 +44,11 @@ class Window:
         self._stop_in, self._stop_out = os.pipe()
         self._thread = threading.Thread(target=self._drain, daemon=True)
         if drain:
-            self._thread.start()
+            self.drain()
+
+    def drain(self) -> None:
+        """Begin to take what the runner shows."""
+        self._thread.start()
 
     def _drain(self) -> None:
         import select
@@ -149,10 +153,6 @@ def says(job: Job, text: bytes) -> Callable[[], bool]:
 
 def python(source: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-c", source)
-
-
-def alive(pid: int) -> bool:
-    return bool(members("", None, {pid}, set()).get(pid))
 
 
 @pytest.fixture

@@ -175,6 +175,35 @@ def test_a_pane_that_takes_nothing_does_not_hold_the_job_up_for_ever(jobs: Jobs)
     assert refresh(job).exit_status == 0
 
 
+def test_a_pane_that_catches_up_says_what_it_missed(jobs: Jobs) -> None:
+    job = jobs.prepare("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo asleep; read x; echo awake")
+    window = jobs.open(job, drain=False)
+    until(says(job, b"asleep\r\n"))
+    window.drain()
+    until(lambda: b"bytes not shown here" in window.output)
+    window.type(b"\r")
+    assert window.wait() == 0
+    until(lambda: b"devdeck: exit 0" in window.output)
+    match = re.search(rb"devdeck: (\d+) bytes not shown here", window.output)
+    assert match
+    missed = int(match[1])
+    shown = window.output.index(b"\x18")
+    assert missed > 0
+    assert shown + missed == len(b"x" * 3_000_000 + b"\r\nasleep\r\n")
+    assert b"awake\r\n" in window.output
+    assert log(job) == b"x" * 3_000_000 + b"\r\nasleep\r\n\r\nawake\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"), [("\\033[?1049hx", True), ("\\033[?1049hx\\033[?1049l", False), ("x", False)]
+)
+def test_the_alternate_screen_is_left_when_the_command_did_not(jobs: Jobs, text: str, left: bool) -> None:
+    job, window = jobs.start("printf", text)
+    window.wait()
+    until(lambda: b"devdeck: exit 0" in window.output)
+    assert window.output[len(log(job)) :].startswith(b"\x1b[?1049l") == left
+
+
 def test_bytes_that_are_no_text_stay_as_they_are(jobs: Jobs) -> None:
     job, _ = jobs.run("printf", r"a\377\000\302\033]0;x\007b")
     assert log(job) == b"a\xff\x00\xc2\x1b]0;x\x07b"

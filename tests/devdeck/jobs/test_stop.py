@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 from devdeck.errors import DeckError
 from devdeck.jobs.files import Result, read_result, read_started, write_record
 from devdeck.jobs.lifecycle import is_alive, refresh, stop
-from devdeck.jobs.processes import boot_id, process_facts
+from devdeck.jobs.processes import boot_id, members, process_facts
 from devdeck.model import Job, JobState
 from tests.devdeck.jobs.harness import Jobs, log, python, says
 from tests.support import until
@@ -208,7 +209,7 @@ def test_a_recycled_pid_is_never_signalled(jobs: Jobs) -> None:
     window.process.wait()
     until(lambda: gone(mine.pid))
     # The pids of the dead job now belong to another one, which began at another time.
-    early = (mine.start_ticks or 0) - 1
+    early = 1
     forged = msgspec.structs.replace(
         theirs, id=job.id, start_ticks=early, runner_start_ticks=early, leader_start_ticks=early
     )
@@ -257,3 +258,22 @@ def test_the_runner_and_a_late_writer_agree_on_one_result(jobs: Jobs) -> None:
     late = Result(exit_status=None, signal=None, ended_at=1.0, duration=0.0, stopped=True, reason="late")
     assert not write_result(Path(job.directory), late)
     assert read_result(Path(job.directory)) == before
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.08])
+def test_whenever_the_runner_is_killed_nothing_stays_behind(jobs: Jobs, delay: float) -> None:
+    job, window = jobs.start("sh", "-c", "trap '' HUP; echo ran >ran; sleep 300")
+    time.sleep(delay)  # samples moments of the start; what is asserted holds at each of them
+    window.process.kill()
+    window.process.wait()
+    seen = refresh(job)
+    assert seen.state in (JobState.STARTING, JobState.LOST)
+    ended = stop(job, grace=0.2, timeout=0.2)
+    assert (ended.state, ended.stopped) == (JobState.ENDED, True)
+    started = read_started(Path(job.directory))
+    if started is None:
+        assert not (jobs.cwd / "ran").exists()
+    else:
+        assert gone(started.pid)
+        until(lambda: gone(started.leader_pid))
+    assert members(job.id, None, set(), set()) == {}
