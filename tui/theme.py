@@ -26,6 +26,7 @@ from textual.theme import Theme
 from devdeck.text import one_line
 
 DEFAULT_THEME = "devdeck-dark"
+DEFAULT_LIGHT = "devdeck-light"
 
 TOKENS: Mapping[str, str] = MappingProxyType(
     {
@@ -134,7 +135,32 @@ def token_defaults(theme: Theme) -> dict[str, str]:
 
 
 def _defaults(standard: Mapping[str, str]) -> dict[str, str]:
-    return {token: standard[source] for token, source in TOKENS.items()}
+    return {token: _opaque(standard[source], standard["background"]) for token, source in TOKENS.items()}
+
+
+def _opaque(value: str, ground: str) -> str:
+    """A colour laid on the background, because component styles ignore transparency. ANSI values stay as they are."""
+    try:
+        colour, background = Color.parse(value), Color.parse(ground)
+    except ColorParseError:
+        return value
+    if colour.ansi is not None or background.ansi is not None or colour.a >= 1.0:
+        return value
+    return background.blend(colour, colour.a, alpha=1.0).hex
+
+
+def ansi_palette(theme: Theme, themes: Mapping[str, DeckTheme]) -> tuple[str, ...]:
+    """Sixteen colours for terminals under any theme.
+
+    Args:
+        theme: The app's current theme, ours or one of Textual's.
+        themes: What `load_themes` gave.
+
+    Returns:
+        The colours of the theme's own file, or those of the default dark or light theme when it has none.
+    """
+    own = themes.get(theme.name) or themes[DEFAULT_THEME if theme.dark else DEFAULT_LIGHT]
+    return own.ansi
 
 
 def load_themes(user_folder: Path | None = None) -> tuple[dict[str, DeckTheme], tuple[ThemeProblem, ...]]:

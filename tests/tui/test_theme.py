@@ -21,6 +21,7 @@ from tui.theme import (
     TOKENS,
     DeckTheme,
     ThemeProblem,
+    ansi_palette,
     load_themes,
     parse_theme,
     token_defaults,
@@ -177,7 +178,7 @@ async def test_every_theme_has_every_token(name: str) -> None:
             if name in SHIPPED:
                 assert colour.hex6 == value(SHIPPED[name], token).hex6
             elif not EVERY[name].ansi:
-                assert colour.a > 0
+                assert colour.a == 1.0
 
 
 async def test_switching_themes_moves_the_tokens() -> None:
@@ -196,6 +197,12 @@ def test_terminal_theme() -> None:
     assert len(theme.ansi) == 16
     assert theme.terminal.background_color == tuple(value(theme, "background").rgb)
     assert theme.terminal.ansi_colors[9] == tuple(Color.parse(theme.ansi[9]).rgb)
+
+
+def test_every_theme_has_terminal_colours() -> None:
+    assert ansi_palette(SHIPPED["devdeck-cvd"].textual, SHIPPED) == SHIPPED["devdeck-cvd"].ansi
+    assert ansi_palette(BUILTIN_THEMES["nord"], SHIPPED) == SHIPPED["devdeck-dark"].ansi
+    assert ansi_palette(BUILTIN_THEMES["textual-light"], SHIPPED) == SHIPPED["devdeck-light"].ansi
 
 
 def read(text: str | bytes) -> tuple[DeckTheme | None, list[ThemeProblem]]:
