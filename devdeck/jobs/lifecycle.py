@@ -111,6 +111,8 @@ def prepare(
         directory.mkdir(mode=0o700)
         write_spec(directory, spec)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            directory.rmdir()  # an empty one is of no use to anybody
         raise DeckError(
             f"the job folder {directory} can't be made: {error.strerror}", "is the disk full, or not yours to write to?"
         ) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -104,6 +105,16 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("in the way")
     with pytest.raises(DeckError, match="can't be made"):
         make(tmp_path, "true")
+
+
+def test_a_full_disk_leaves_no_half_made_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DeckError, match="No space left"):
+        make(tmp_path, "true")
+    assert list((tmp_path / "jobs").iterdir()) == []
 
 
 def test_a_job_that_nobody_starts_is_lost_after_a_while(tmp_path: Path) -> None:
