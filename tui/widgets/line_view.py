@@ -1,0 +1,373 @@
+"""The list that draws only what is on screen: a base on Textual's line API.
+
+A subclass says how many lines there are and what each one is (`spans.Line`); this class turns visible lines into
+strips, keeps a cursor, scrolls, and repaints nothing but lines that changed. Cost does not depend on the number of
+lines. Text is drawn as plain segments: markup, links and escape sequences in it have no effect.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.widgets.spans import Ground, Line, Span, Tone, clean, fit, width_of
+
+
+class LineView(ScrollView, can_focus=True):
+    """A scrolling list of lines with an optional cursor."""
+
+    ALLOW_SELECT = False
+    HAS_CURSOR: ClassVar[bool] = True
+    """Whether keys move a cursor; without one they scroll."""
+
+    DEFAULT_CSS = """
+    LineView {
+        width: 1fr;
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size: 1 1;
+        background: $background;
+
+        & > .deck--strong { text-style: bold; }
+        & > .deck--muted { color: $deck-muted; }
+        & > .deck--label { color: $deck-label; }
+        & > .deck--group { color: $deck-group; text-style: bold; }
+        & > .deck--branch { color: $deck-branch; }
+        & > .deck--running { color: $deck-running; }
+        & > .deck--passed { color: $deck-passed; }
+        & > .deck--failed { color: $deck-failed; text-style: bold; }
+        & > .deck--error { color: $deck-error; }
+        & > .deck--stale { color: $deck-stale; text-style: italic; }
+        & > .deck--dirty { color: $deck-dirty; }
+        & > .deck--ahead { color: $deck-ahead; }
+        & > .deck--behind { color: $deck-behind; }
+        & > .deck--conflict { color: $deck-conflict; text-style: bold; }
+        & > .deck--cpu { color: $deck-cpu; }
+        & > .deck--memory { color: $deck-memory; }
+        & > .deck--match { color: $deck-label; background: $deck-match; text-style: bold underline; }
+        & > .deck--added { color: $deck-added; }
+        & > .deck--removed { color: $deck-removed; }
+        & > .deck--hunk { color: $deck-hunk; }
+        & > .deck--keyword { color: $deck-keyword; }
+        & > .deck--string { color: $deck-string; }
+        & > .deck--number { color: $deck-number; }
+        & > .deck--comment { color: $deck-comment; text-style: italic; }
+        & > .deck--name { color: $deck-identifier; }
+        & > .deck-ground--added { background: $deck-added 12%; }
+        & > .deck-ground--removed { background: $deck-removed 12%; }
+        & > .deck-ground--marked { background: $deck-failed 22%; }
+        & > .deck-ground--header { background: $foreground 6%; }
+        & > .deck-ground--hover { background: $foreground 7%; }
+        & > .deck-ground--cursor-blurred { background: $deck-selection 55%; }
+        & > .deck-ground--cursor { background: $deck-selection; }
+    }
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"deck--{tone}" for tone in Tone),
+        *(f"deck-ground--{ground}" for ground in Ground),
+        "deck-ground--hover",
+        "deck-ground--cursor",
+        "deck-ground--cursor-blurred",
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Down", show=False),
+        Binding("k,up", "step(-1)", "Up", show=False),
+        Binding("g,home", "to_first", "First", show=False),
+        Binding("G,end", "to_last", "Last", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
+        Binding("left", "scroll_sideways(-8)", "Left", show=False),
+        Binding("right", "scroll_sideways(8)", "Right", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(-1, repaint=False)
+    """Line under the cursor; -1 when there is none."""
+    hovered: reactive[int] = reactive(-1, repaint=False)
+    """Line under the mouse; -1 when there is none."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: tuple[Line, ...] = ()
+        self._painted: dict[int, tuple[Line, Ground]] = {}
+        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(512)
+        self._styles_by_name: dict[str, Style] = {}
+
+    # What a subclass says
+
+    def line_count(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
+
+    def line_at(self, row: int, width: int) -> Line:
+        """What line `row` says, for a view `width` cells wide. Called for visible lines only."""
+        return self._lines[row]
+
+    def ground_at(self, row: int) -> Ground:
+        """What lies under line `row`."""
+        return Ground.NONE
+
+    def content_width(self) -> int:
+        """Cells that the longest line takes, when lines may be scrolled sideways; 0 when lines fit the view."""
+        return 0
+
+    def can_stop_at(self, row: int) -> bool:
+        """Whether the cursor may rest on line `row`."""
+        return True
+
+    # For subclasses and callers
+
+    @property
+    def view_width(self) -> int:
+        """Cells that a line may take on screen."""
+        return max(1, self.scrollable_content_region.width)
+
+    @property
+    def view_height(self) -> int:
+        """Lines that are on screen at once."""
+        return max(1, self.scrollable_content_region.height)
+
+    def visible_rows(self) -> range:
+        """Lines that are on screen."""
+        first = self.scroll_offset.y
+        return range(first, min(self.line_count(), first + self.view_height))
+
+    def put(self, lines: tuple[Line, ...]) -> None:
+        """Replace all lines (for views that hold their lines) and repaint those that changed."""
+        self._lines = lines
+        self.lines_changed()
+
+    def lines_changed(self) -> None:
+        """Take note that lines may have changed; repaints the visible ones that did."""
+        size = Size(self.content_width(), self.line_count())
+        if size != self.virtual_size:
+            self.virtual_size = size
+            self.refresh()
+        if self.cursor >= size.height:
+            self.cursor = size.height - 1
+        width = self.view_width
+        bottom = self.scroll_offset.y + self.view_height
+        count = self.line_count()
+        nothing: tuple[Line, Ground] = ((), Ground.NONE)
+        for row in range(self.scroll_offset.y, bottom):
+            new = (self.line_at(row, width), self.ground_at(row)) if row < count else nothing
+            if self._painted.get(row, nothing) != new:
+                self.refresh_line(row)
+
+    def style_of(self, name: str) -> Style:
+        """Rich style of a tone."""
+        style = self._styles_by_name.get(name)
+        if style is None:
+            style = self._styles_by_name[name] = self.get_component_rich_style(name, partial=True)
+        return style
+
+    def ground_style(self, name: str) -> Style:
+        """Rich style of a whole line: foreground and background resolved."""
+        key = f"ground:{name}"
+        style = self._styles_by_name.get(key)
+        if style is None:
+            base = self.rich_style
+            if name != Ground.NONE:
+                base = Style(color=base.color, bgcolor=self.get_component_rich_style(f"deck-ground--{name}").bgcolor)
+            style = self._styles_by_name[key] = Style(color=base.color, bgcolor=base.bgcolor)
+        return style
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the view."""
+        scroll_x, scroll_y = self.scroll_offset
+        row, width = y + scroll_y, self.view_width
+        if row >= self.line_count():
+            self._painted.pop(row, None)
+            return Strip.blank(width, self.ground_style(Ground.NONE))
+        spans, ground = self.line_at(row, width), self.ground_at(row)
+        if len(self._painted) > 1024:
+            self._painted.clear()
+        self._painted[row] = (spans, ground)
+        name = self._ground_name(row, ground)
+        key = (spans, name, scroll_x, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._draw(spans, name, scroll_x, width)
+        return strip
+
+    def _ground_name(self, row: int, ground: Ground) -> str:
+        if self.HAS_CURSOR and row == self.cursor:
+            return "cursor" if self.has_focus else "cursor-blurred"
+        if row == self.hovered and ground is Ground.NONE:
+            return "hover"
+        return ground
+
+    def _draw(self, spans: Line, ground: str, scroll_x: int, width: int) -> Strip:
+        base = self.ground_style(ground)
+        if not self.content_width() and width_of(spans) > width:
+            spans = fit(spans, width)
+        segments = [Segment(span.text, base + self.style_of(f"deck--{span.tone}")) for span in spans]
+        return Strip(segments).crop_extend(scroll_x, scroll_x + width, base)
+
+    def notify_style_update(self) -> None:
+        """Forget drawn strips: the theme or the state of the widget changed."""
+        self._strips.clear()
+        self._styles_by_name.clear()
+        super().notify_style_update()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay the lines out for the new size."""
+        self._painted.clear()
+        self.lines_changed()
+        self.refresh()
+
+    # Cursor and keys
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Repaint the two lines that changed and keep the cursor on screen."""
+        if not self.is_attached:
+            return
+        for row in (old, new):
+            if row >= 0:
+                self.refresh_line(row)
+        if new >= 0:
+            self.reveal(new)
+
+    def watch_hovered(self, old: int, new: int) -> None:
+        """Repaint the two lines that changed."""
+        for row in (old, new):
+            if row >= 0:
+                self.refresh_line(row)
+
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show whether keys go here."""
+        super().watch_has_focus(focused)
+        self._strips.clear()
+        self._styles_by_name.clear()
+
+    def reveal(self, row: int) -> None:
+        """Scroll as little as needed to have a line on screen."""
+        top, height = self.scroll_offset.y, self.view_height
+        if row < top:
+            self.scroll_to(y=row, animate=False)
+        elif row >= top + height:
+            self.scroll_to(y=row - height + 1, animate=False)
+
+    def nearest_stop(self, row: int, direction: int) -> int:
+        """The first line at or after `row` in a direction where the cursor may rest; -1 when there is none."""
+        while 0 <= row < self.line_count():
+            if self.can_stop_at(row):
+                return row
+            row += direction
+        return -1
+
+    def move(self, delta: int) -> None:
+        """Move the cursor by so many stops; at an end it stays. Scrolls when there is no cursor."""
+        if not self.HAS_CURSOR:
+            self.scroll_relative(y=delta, animate=False)
+            return
+        direction = 1 if delta > 0 else -1
+        row = self.cursor
+        if row < 0:
+            self._settle(self.nearest_stop(0, 1))
+            return
+        for _ in range(abs(delta)):
+            step = self.nearest_stop(row + direction, direction)
+            if step < 0:
+                break
+            row = step
+        if row == self.cursor and direction < 0:
+            self.scroll_home(animate=False)
+        self._settle(row)
+
+    def _settle(self, row: int) -> None:
+        if row >= 0:
+            self.cursor = row
+
+    def action_step(self, delta: int) -> None:
+        """One line up or down."""
+        self.move(delta)
+
+    def action_page(self, direction: int) -> None:
+        """One view up or down."""
+        if not self.HAS_CURSOR:
+            self.scroll_relative(y=direction * max(1, self.view_height - 1), animate=False)
+            return
+        target = min(max(0, self.cursor + direction * (self.view_height - 1)), self.line_count() - 1)
+        row = self.nearest_stop(target, direction)
+        self._settle(row if row >= 0 else self.nearest_stop(target, -direction))
+
+    def action_to_first(self) -> None:
+        """To the first line."""
+        if self.HAS_CURSOR:
+            self._settle(self.nearest_stop(0, 1))
+        self.scroll_home(animate=False)
+
+    def action_to_last(self) -> None:
+        """To the last line."""
+        if self.HAS_CURSOR:
+            self._settle(self.nearest_stop(self.line_count() - 1, -1))
+        else:
+            self.scroll_end(animate=False)
+
+    def action_scroll_sideways(self, cells: int) -> None:
+        """Scroll left or right, where lines are longer than the view."""
+        self.scroll_relative(x=cells, animate=False)
+
+    # Mouse
+
+    def row_of(self, event: events.MouseEvent) -> int:
+        """The line under a mouse event; -1 when there is none."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return -1
+        row = offset.y + self.scroll_offset.y
+        return row if 0 <= row < self.line_count() else -1
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show what a click would take."""
+        row = self.row_of(event)
+        self.hovered = row if self.HAS_CURSOR and row >= 0 and self.can_stop_at(row) else -1
+
+    def on_leave(self, event: events.Leave) -> None:
+        """The mouse has left."""
+        self.hovered = -1
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is; see `clicked`."""
+        row = self.row_of(event)
+        if row < 0:
+            return
+        if self.HAS_CURSOR and self.can_stop_at(row):
+            self.cursor = row
+        self.clicked(row, event.chain)
+
+    def clicked(self, row: int, times: int) -> None:
+        """A line was clicked for the `times`-th time in a row."""
+
+
+class Facts(LineView, can_focus=False):
+    """A few lines that only say something: as high as they are many."""
+
+    HAS_CURSOR = False
+    DEFAULT_CSS = """
+    Facts {
+        height: auto;
+        overflow-y: hidden;
+    }
+    """
+
+
+def message_lines(title: str, *more: str, tone: Tone = Tone.MUTED) -> tuple[Line, ...]:
+    """Lines for a state with nothing to show: what it is, and what to do about it. Foreign text is made safe."""
+    first: Line = (Span(" "), Span(clean(title, 2000), tone if tone is not Tone.MUTED else Tone.STRONG))
+    rest = tuple((Span(" "), Span(clean(text, 2000), Tone.MUTED)) for text in more if text)
+    return ((), first, *rest)

@@ -1,0 +1,346 @@
+"""From the state of a session to the cells of its row: pure functions, no Textual.
+
+Every state is told by a glyph and a word or number; the tone only repeats it. A fact that may be out of date is
+muted and carries its age.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from devdeck.model import Fact, GitFacts, Job, JobState, RunState, Sample, SessionState, TestRun
+from tui.widgets.spans import Line, Span, Tone, clean, fit, line, marked, shorten, toned, width_of
+
+GIT_STALE = 90.0
+"""Seconds after which git facts are shown as stale."""
+SAMPLE_STALE = 15.0
+"""Seconds after which a CPU reading is shown as stale."""
+SHELLS = frozenset({"bash", "zsh", "fish", "sh", "dash", "ksh", "nu", "tcsh", "csh", "pwsh", "xonsh", "elvish"})
+
+
+class Status(NamedTuple):
+    """The one state that the glyph of a row tells."""
+
+    name: str
+    """A class name: `running`, `failed`, `attention`, `passed`, `idle`, `no-terminal` or `loading`."""
+    glyph: str
+    tone: Tone
+    words: str
+    """What it is, in words."""
+
+
+class Columns(NamedTuple):
+    """Widths of a row's columns in cells; 0 leaves the column out."""
+
+    label: int
+    branch: int
+    git: int
+    runs: int
+    test: int
+    cpu: int
+
+
+def age(seconds: float | None) -> str:
+    """An age in at most four cells: `now`, `42s`, `7m`, `3h`, `12d`; empty when unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return "now"
+    for limit, size, unit in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // size)}{unit}"
+    return f"{min(999, int(seconds // 86400))}d"
+
+
+def ago(seconds: float | None) -> str:
+    """An age in words: `just now`, `42s ago`; empty when unknown."""
+    text = age(seconds)
+    return "just now" if text == "now" else f"{text} ago" if text else ""
+
+
+def span_of_time(seconds: float | None) -> str:
+    """A duration: `0.42 s`, `12.3 s`, `4m 05s`, `2h 07m`; empty when unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
+
+
+def size_of(amount: int) -> str:
+    """Bytes with a unit: `812 kB`, `1.4 GB`."""
+    value = float(amount)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def is_stale(fact: Fact[Any], now: float, limit: float = GIT_STALE) -> bool:
+    """Whether a fact's value may be out of date: the last look failed, or was too long ago."""
+    seconds = fact.age(now)
+    return seconds is not None and (bool(fact.error) or seconds > limit)
+
+
+def status(state: SessionState) -> Status:
+    """The state that matters most now: what runs, then what needs somebody, then how it ended."""
+    running = state.running
+    if running:
+        return Status("running", "●", Tone.RUNNING, f"running {job_name(running[0])}")
+    git, run = state.git.value, state.run
+    if git is not None and git.conflicts:
+        return Status("attention", "!", Tone.CONFLICT, f"{git.conflicts} conflicts")
+    if run is not None and run.state in (RunState.FAILED, RunState.ERROR):
+        return Status("failed", "✗", Tone.FAILED, f"tests {run.state}")
+    last = state.jobs[0] if state.jobs else None
+    if last is not None and last.state is JobState.LOST:
+        return Status("attention", "!", Tone.ERROR, f"{job_name(last)} lost")
+    if last is not None and job_failed(last):
+        return Status("failed", "✗", Tone.FAILED, f"{job_name(last)}: {last.verdict}")
+    if state.git.error and git is None:
+        return Status("attention", "!", Tone.ERROR, "git can't be read")
+    if state.terminal.value is None and state.terminal.at is not None:
+        return Status("no-terminal", "⊘", Tone.MUTED, "no terminal")
+    if run is not None and run.state is RunState.PASSED:
+        return Status("passed", "✓", Tone.PASSED, "tests passed")
+    if state.terminal.at is None and state.git.at is None:
+        return Status("loading", "…", Tone.MUTED, "reading")
+    return Status("idle", "○", Tone.MUTED, "idle")
+
+
+def job_failed(job: Job) -> bool:
+    """Whether a job ended by itself and not well; one that was stopped on request has not failed."""
+    return job.state is JobState.ENDED and not job.stopped and (job.exit_status != 0 or job.signal is not None)
+
+
+def job_name(job: Job) -> str:
+    """What to call a job: its title, else the name of its program."""
+    name = job.title or (os.path.basename(job.argv[0]) if job.argv else "")
+    return clean(name, 60) or str(job.kind)
+
+
+def branch_of(state: SessionState) -> str:
+    """The branch checked out now, else the one the session was made with; a short id when HEAD is detached."""
+    git = state.git.value
+    if git is None:
+        return clean(state.session.branch or "", 200)
+    if git.branch is None:
+        return f"@{git.head[:8]}" if git.head else "(no commit)"
+    return clean(git.branch, 200)
+
+
+def git_counts(git: GitFacts) -> Line:
+    """Counts as marks: `+staged ~changed ?untracked !conflicts ↑ahead ↓behind`; only those that are not zero."""
+    marks = (
+        ("!", git.conflicts, Tone.CONFLICT),
+        ("+", git.staged, Tone.ADDED),
+        ("~", git.unstaged, Tone.DIRTY),
+        ("?", git.untracked, Tone.DIRTY),
+        ("↑", git.ahead or 0, Tone.AHEAD),
+        ("↓", git.behind or 0, Tone.BEHIND),
+    )
+    spans: list[Span] = []
+    for glyph, count, tone in marks:
+        if count:
+            if spans:
+                spans.append(Span(" "))
+            spans.append(Span(f"{glyph}{short_count(count)}", tone))
+    return tuple(spans)
+
+
+def tight(cell: Line, width: int) -> Line:
+    """The cell as it is when it fits, else without the spaces between its marks."""
+    return cell if width_of(cell) <= width else tuple(span for span in cell if span.text.strip())
+
+
+def short_count(count: int) -> str:
+    """A count in at most four cells: `42`, `9999`, `12k`."""
+    return str(count) if count < 10_000 else f"{min(999, count // 1000)}k"
+
+
+def git_cell(state: SessionState, now: float) -> Line:
+    """Git marks with the operation in progress and, when stale, the age; `…` while unknown, `git?` when unreadable."""
+    fact = state.git
+    if fact.value is None:
+        return (Span("git?", Tone.ERROR),) if fact.error else (Span("…", Tone.MUTED),)
+    marks = git_counts(fact.value)
+    if fact.value.operation:
+        marks = line(Span(clean(fact.value.operation, 12) + " ", Tone.CONFLICT), marks)
+    if is_stale(fact, now):
+        return line(toned(marks, Tone.STALE), " " if marks else "", Span(age(fact.age(now)), Tone.STALE))
+    return marks
+
+
+def runs_cell(state: SessionState, now: float) -> Line:
+    """What runs: the newest job and for how long, else the program in the terminal when it is not a shell."""
+    running = state.running
+    if running:
+        job = running[0]
+        since = age(now - job.started_at) if job.started_at is not None else ""
+        more = f" +{len(running) - 1}" if len(running) > 1 else ""
+        return line(
+            Span(shorten(job_name(job), 12) + more, Tone.RUNNING), Span(f" {since}" if since else "", Tone.MUTED)
+        )
+    pane = state.terminal.value.active_pane if state.terminal.value is not None else None
+    if pane is None or pane.dead or pane.command.lstrip("-") in SHELLS:
+        return ()
+    return (Span(shorten(clean(pane.command, 40), 14), Tone.MUTED),)
+
+
+def test_cell(run: TestRun | None) -> Line:
+    """The last test run: `✓ 120`, `✗ 3/120`, `✗ error`, `● 40/120`, `– stopped`; empty when there was none."""
+    if run is None:
+        return ()
+    done = run.passed + run.failed + run.errors + run.skipped
+    bad = run.failed + run.errors
+    total = short_count(run.total if run.total is not None else done)
+    if run.state is RunState.RUNNING:
+        tone = Tone.FAILED if bad else Tone.RUNNING
+        return (Span(f"✗ {short_count(bad)} ● {total}" if bad else f"● {short_count(done)}/{total}", tone),)
+    if run.state is RunState.PASSED:
+        return (Span(f"✓ {short_count(run.passed)}", Tone.PASSED),)
+    if run.state is RunState.FAILED:
+        return (Span(f"✗ {short_count(bad)}/{total}", Tone.FAILED),)
+    if run.state is RunState.ERROR:
+        return (Span("✗ error", Tone.ERROR),)
+    return (Span("– none" if run.state is RunState.NO_TESTS else "– stopped", Tone.MUTED),)
+
+
+def cpu_cell(sample: Sample | None, now: float) -> Line:
+    """CPU in percent of one core; a reading that is too old carries its age instead of its colour."""
+    if sample is None:
+        return ()
+    if now - sample.at > SAMPLE_STALE:
+        return (Span(age(now - sample.at), Tone.STALE),)
+    return (Span(f"{sample.cpu:.0f}%", Tone.CPU if sample.cpu >= 0.5 else Tone.MUTED),)
+
+
+def wanted(state: SessionState, now: float, *, with_repository: bool = False) -> Columns:
+    """How wide each column of a session would like to be, capped."""
+    label = width_of((Span(clean(state.session.label)),))
+    if with_repository:
+        label += 2 + width_of((Span(clean(state.session.repository, 24)),))
+    return Columns(
+        label=min(40, label),
+        branch=min(40, width_of((Span(branch_of(state)),))),
+        git=min(22, width_of(git_cell(state, now))),
+        runs=min(18, width_of(runs_cell(state, now))),
+        test=min(9, width_of(test_cell(state.run))),
+        cpu=5 if state.sample is not None else 0,
+    )
+
+
+GUTTER = 4
+"""Cells before the label: the selection's mark, the glyph, and a space on each side."""
+LABEL_LEAST = 12
+BRANCH_LEAST = 12
+
+
+def plan(width: int, want: Columns) -> Columns:
+    """Share a row's width: label, git marks and tests always; then CPU, what runs and branch as they fit."""
+    room = width - GUTTER - 1
+    least = min(want.label, LABEL_LEAST)
+
+    def take(size: int) -> int:
+        nonlocal room
+        if size == 0 or room - least < size + 2:
+            return 0
+        room -= size + 2
+        return size
+
+    test = take(want.test)
+    git = take(want.git) or take(min(want.git, max(0, room - least - 2)))
+    wide = width >= 56
+    if wide:
+        least = min(want.label, 24)
+    cpu = take(want.cpu) if wide else 0
+    runs = take(want.runs) if wide else 0
+    branch = 0
+    if wide and want.branch:
+        branch = take(min(want.branch, max(0, room - want.label - 2)))
+        if branch < min(want.branch, BRANCH_LEAST):
+            room += branch + 2 if branch else 0
+            branch = 0
+    return Columns(label=max(1, room), branch=branch, git=git, runs=runs, test=test, cpu=cpu)
+
+
+class Emphasis(NamedTuple):
+    """Which characters of label, branch and repository a filter matched."""
+
+    label: frozenset[int] = frozenset()
+    branch: frozenset[int] = frozenset()
+    repository: frozenset[int] = frozenset()
+
+
+def session_row(
+    state: SessionState,
+    columns: Columns,
+    now: float,
+    *,
+    selected: bool = False,
+    with_repository: bool = False,
+    emphasis: Emphasis = Emphasis(),  # noqa: B008  immutable
+) -> Line:
+    """The row of one session, every column exactly as wide as planned."""
+    it = status(state)
+    label = marked(clean(state.session.label), emphasis.label, Tone.LABEL)
+    if with_repository:
+        repository = marked(clean(state.session.repository, 24), emphasis.repository, Tone.MUTED)
+        label = line(label, "  ", repository)
+    branch = branch_of(state)
+    short = shorten(branch, columns.branch, middle=True)
+    branch_line = marked(short, emphasis.branch if short == branch else (), Tone.BRANCH)
+    cells: list[Line] = [
+        (Span("▌" if selected else " ", Tone.STRONG), Span(" "), Span(it.glyph, it.tone), Span(" ")),
+        fit(label, columns.label),
+    ]
+    rest: tuple[tuple[int, bool, Callable[[], Line]], ...] = (
+        (columns.branch, False, lambda: branch_line),
+        (columns.git, False, lambda: tight(git_cell(state, now), columns.git)),
+        (columns.runs, False, lambda: runs_cell(state, now)),
+        (columns.test, True, lambda: test_cell(state.run)),
+        (columns.cpu, True, lambda: cpu_cell(state.sample, now)),
+    )
+    for width, right, cell in rest:
+        if width:
+            cells += [(Span("  "),), fit(cell(), width, right=right)]
+    return line(*cells, " ")
+
+
+def path_hint(path: str, home: str) -> str:
+    """A folder as a person would write it: `~` for home."""
+    if home and (path == home or path.startswith(home.rstrip("/") + "/")):
+        path = "~" + path[len(home.rstrip("/")) :]
+    return clean(path)
+
+
+def group_row(
+    name: str,
+    hint: str,
+    count: int,
+    width: int,
+    *,
+    collapsed: bool = False,
+    selected: bool = False,
+    troubled: int = 0,
+    emphasis: frozenset[int] = frozenset(),
+) -> Line:
+    """The header of a repository: name, where it is, how many sessions, and how many of them need attention."""
+    right = line(
+        Span(f"! {troubled}  ", Tone.CONFLICT) if collapsed and troubled else "", Span(f"{count} ", Tone.MUTED)
+    )
+    left = line(
+        Span("▌" if selected else " ", Tone.STRONG),
+        Span("▸ " if collapsed else "▾ ", Tone.MUTED),
+        marked(clean(name, 80), emphasis, Tone.GROUP),
+    )
+    room = width - width_of(left) - width_of(right) - 3
+    if hint and room >= 8:
+        left = line(left, "  ", Span(shorten(hint, room, middle=True), Tone.MUTED))
+    return line(fit(left, max(1, width - width_of(right))), right)
