@@ -55,13 +55,17 @@ def kill_server(server: TmuxServer) -> None:
     if pid is None:
         return
     tmux(server, "kill-server", check=False)
-    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         try:
-            process.wait(5)
-        except psutil.TimeoutExpired:
+            until(lambda: _ended(process), timeout=5)
+        except AssertionError:
             process.kill()
-            process.wait(5)
+
+
+def _ended(process: psutil.Process) -> bool:
+    # A zombie has ended too: where nothing reaps orphans, as in some containers, it stays one.
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def tmux(server: TmuxServer, *command: str, check: bool = True) -> str:
