@@ -176,6 +176,10 @@ def _talk(
                     taken["err"] += chunk
             if len(taken["out"]) > bound:
                 return bytes(taken["out"][:bound]), bytes(taken["err"]), True
+    for _ in range(10):
+        if process.poll() is not None:
+            break
+        time.sleep(0.00005)  # Popen.wait with a time-out would begin with ten times as much
     try:
         process.wait(max(0.0, deadline - time.monotonic()) + 0.01)
     except subprocess.TimeoutExpired:
@@ -213,31 +217,67 @@ async def git_async(
     """
     import asyncio  # the command line starts faster without
 
+    call = _Call((*_COMMAND, *args), cwd, _environment(env), input, limit)
+    # Starting a process can't be given up half-way without leaving its pipes open, so the call is a task of its own.
+    running = asyncio.ensure_future(call.run())
     try:
+        async with asyncio.timeout(timeout):
+            output = await asyncio.shield(running)
+    except TimeoutError:
+        raise _too_slow(cwd, args, timeout) from None
+    except (OSError, ValueError) as error:
+        raise _not_started(cwd, error) from error
+    finally:
+        if not running.done():
+            call.stop()
+            await asyncio.wait({running}, timeout=5.0)
+        if running.done() and not running.cancelled():
+            running.exception()  # seen: a call that was given up has nobody to tell
+    return _result(cwd, args, check, limit, output)
+
+
+class _Call:
+    """One asynchronous call from its start to its end; `stop` ends it early, whatever it is at."""
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        cwd: str | os.PathLike[str],
+        env: dict[str, str],
+        data: bytes | None,
+        limit: int | None,
+    ) -> None:
+        self._command, self._cwd, self._env = command, cwd, env
+        self._data, self._limit = data, limit
+        self._pid: int | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._pid is not None:
+            _kill(self._pid)
+
+    async def run(self) -> GitOutput:
+        import asyncio
+
         process = await asyncio.create_subprocess_exec(
-            *_COMMAND,
-            *args,
-            cwd=cwd,
-            env=_environment(env),
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            *self._command,
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.DEVNULL if self._data is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:
-        raise _not_started(cwd, error) from error
-    talk = asyncio.ensure_future(_talk_async(process, input, limit))
-    try:
-        async with asyncio.timeout(timeout):
-            stdout, stderr, cut = await asyncio.shield(talk)
-    except TimeoutError:
-        raise _too_slow(cwd, args, timeout) from None
-    finally:
-        if not talk.done():
+        self._pid = process.pid
+        if self._stopped:
             _kill(process.pid)
-            await asyncio.wait({talk}, timeout=5.0)
-    assert process.returncode is not None
-    return _result(cwd, args, check, limit, GitOutput(stdout, _words(stderr), process.returncode, cut))
+        try:
+            stdout, stderr, cut = await _talk_async(process, self._data, self._limit)
+        finally:
+            self._pid = None
+        assert process.returncode is not None
+        return GitOutput(stdout, _words(stderr), process.returncode, cut)
 
 
 async def _talk_async(

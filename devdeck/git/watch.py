@@ -23,6 +23,7 @@ MAX_FOLDERS = 4000
 _log = logging.getLogger(__name__)
 _LOOK_MS = 250
 _PAUSE = 2.0
+_FREEING = 0.1  # the kernel counts the watches of a closed watcher a little longer
 _TRIES = 100
 _MODIFIED = 2  # watchfiles.Change.modified
 _SHARED_FILES = frozenset({"packed-refs", "config", "FETCH_HEAD", "shallow", "worktrees", "info", "refs"})
@@ -219,6 +220,7 @@ class FolderWatcher:
             if old is not None:
                 old.close()
                 old = None
+                self._stopping.wait(_FREEING)
             new, watched, first = self._open(targets, wanted, whole=False)
             self._announce(set(targets))
         if old is not None:
@@ -250,6 +252,7 @@ class FolderWatcher:
                     self._report(f"files can't be watched: {error}", None)
                     return None, {}, set()
                 room = less
+                self._stopping.wait(_FREEING)
                 continue
             if len(room) < everything:
                 self._report(

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 from pathlib import Path
 
@@ -102,6 +103,21 @@ async def test_a_time_out_of_the_asynchronous_call_too(tmp_path: Path, slow: Pat
         await git_async(tmp_path, "status", timeout=1.0)
     assert error.value.code == "timeout"
     await auntil(lambda: gone(slow))
+
+
+async def test_cancelling_while_it_is_being_started(tmp_path: Path, slow: Path) -> None:
+    for turns in range(12):
+        slow.unlink(missing_ok=True)
+        task = asyncio.create_task(git_async(tmp_path, "status", timeout=200.0))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await auntil(lambda: not slow.exists() or gone(slow))
+    with pytest.raises(DeckError, match="longer than"):
+        await git_async(tmp_path, "status", timeout=0.0)
+    gc.collect()  # what was left open would be reported here
 
 
 async def test_cancelling_kills_the_whole_group(tmp_path: Path, slow: Path) -> None:
