@@ -35,13 +35,12 @@ def summarise(job: Job, results: Iterable[TestResult], totals: Totals, *, enviro
         failures count as skipped and unexpected passes as passed, as in pytest's JUnit report.
     """
     outcomes = Counter(result.outcome for result in results)
-    hanging = outcomes[Outcome.RUNNING]
     tally = _Tally(
         passed=outcomes[Outcome.PASSED] + outcomes[Outcome.XPASSED],
         failed=outcomes[Outcome.FAILED],
-        errors=outcomes[Outcome.ERROR] + (0 if job.running else hanging),
+        errors=outcomes[Outcome.ERROR],
         skipped=outcomes[Outcome.SKIPPED] + outcomes[Outcome.XFAILED],
-        hanging=hanging,
+        cut_off=0 if job.running else outcomes[Outcome.RUNNING],
     )
     state, reason = _judge(job, tally, totals, runner)
     return TestRun(
@@ -53,7 +52,7 @@ def summarise(job: Job, results: Iterable[TestResult], totals: Totals, *, enviro
         reason=reason,
         passed=tally.passed,
         failed=tally.failed,
-        errors=tally.errors,
+        errors=tally.errors + tally.cut_off,
         skipped=tally.skipped,
         total=totals.collected,
         started_at=job.started_at if job.started_at is not None else job.created_at,
@@ -81,13 +80,14 @@ class _Tally(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     errors: int
     skipped: int
-    hanging: int
-    """Tests that began and did not end; in a run that has ended they are among the errors too."""
+    cut_off: int
+    """Tests that began and did not end, in a run that has ended."""
 
     @property
     def bad(self) -> str:
-        """`3 failed, 2 errors`; empty when there are none."""
-        return _join(_count(self.failed, "failed"), _count(self.errors, "error" if self.errors == 1 else "errors"))
+        """`3 failed, 2 errors, 1 cut off`; empty when there are none."""
+        errors = _count(self.errors, "error" if self.errors == 1 else "errors")
+        return _join(_count(self.failed, "failed"), errors, _count(self.cut_off, "cut off"))
 
     @property
     def good(self) -> str:
@@ -142,6 +142,8 @@ def _by_exit(exit_status: int, tally: _Tally, totals: Totals, runner: str) -> tu
         return RunState.ERROR, _join(status, totals.problem, seen, collection)
     if runner == "pytest" and exit_status == _NO_TESTS and not tally.bad and not tally.passed:
         return RunState.NO_TESTS, _join(status, "no tests ran", tally.good)
+    if tally.bad and not (tally.failed or tally.errors):
+        return RunState.ERROR, _join(status, tally.bad, tally.good)
     if tally.bad:
         return RunState.FAILED, f"exit 0 in spite of {tally.bad}" if exit_status == 0 else _join(status, tally.bad)
     if exit_status != 0:

@@ -66,7 +66,7 @@ def _keep_from_workers(config: Any) -> None:
     plugins = getattr(config.option, "plugins", None)
     if isinstance(plugins, list) and __name__ in plugins:
         config.option.plugins = [name for name in plugins if name != __name__]
-    params = getattr(config, "invocation_params", None)
+    params: Any = getattr(config, "invocation_params", None)
     args = list(getattr(params, "args", None) or ())
     for index in range(len(args) - 1):
         if args[index] == "-p" and args[index + 1] == __name__:
