@@ -90,7 +90,7 @@ class GitFacts(msgspec.Struct, frozen=True, kw_only=True):
     untracked: int = 0
     conflicts: int = 0
     operation: str | None = None
-    """`merge`, `rebase`, `cherry-pick`, `revert`, `bisect` when one is in progress."""
+    """`merge`, `rebase`, `am`, `cherry-pick`, `revert`, `bisect` when one is in progress."""
 
     @property
     def dirty(self) -> bool:

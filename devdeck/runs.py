@@ -6,7 +6,7 @@ from pathlib import Path
 
 from devdeck.model import Job, RunState, TestResult, TestRun
 from devdeck.store import Store
-from devdeck.testing.reconcile import summarise
+from devdeck.testing.reconcile import conclude, summarise
 from devdeck.testing.registry import adapter_named
 
 READ = 1 << 20
@@ -46,6 +46,9 @@ class RunFollower:
                         changed = True
         except FileNotFoundError:
             pass
+        if not job.running:
+            # A test that was cut off runs no more.
+            self._results = {result.id: result for result in conclude(job, self.results)}
         run = summarise(
             job, self.results, self._reader.totals, environment=self.run.environment, runner=self.run.runner
         )

@@ -214,12 +214,21 @@ class Sessions:
             steps.append(f"remove the worktree {session.worktree}")
         else:
             steps.append(f"forget the worktree {session.worktree}, which is gone")
+            risks += self._branch_risks(session)
         if session.managed_branch:
             steps.append(f"delete the branch {session.branch}")
         elif session.branch:
             steps.append(f"keep the branch {session.branch}")
         steps.append("end its tmux session")
         return RemovalPlan(session=session, steps=tuple(steps), risks=tuple(risks))
+
+    def _branch_risks(self, session: Session) -> list[str]:
+        """Commits that go with the branch of a session whose worktree is gone already."""
+        root, branch = session.repository_path, session.branch
+        if not (session.managed_branch and branch and Path(root).is_dir() and refs.local_branch_exists(root, branch)):
+            return []
+        commits = refs.unique_commits(root, f"refs/heads/{branch}", excluding_branch=branch)
+        return [f"{commits} commits of {branch} exist nowhere else"] if commits else []
 
     def remove(self, session: Session, *, force: bool = False) -> Operation:
         """Remove a session: its jobs, worktree, own branch and tmux session, in that order.
@@ -256,6 +265,8 @@ class Sessions:
         if keep and exists:
             saved = trash.save(session.worktree, key=key, branch=session.branch)
             undo = "kept as " + " ".join(saved)
+        elif keep and session.branch:
+            undo = "kept as " + " ".join(trash.save_branch(session.repository_path, key=key, branch=session.branch))
         if exists:
             worktrees.remove_worktree(session.repository_path, session.worktree, force=keep)
         elif Path(session.repository_path).is_dir():

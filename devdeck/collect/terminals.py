@@ -51,6 +51,8 @@ class TerminalCollector:
         """Keep the client connected and the list fresh, until cancelled."""
         from backends.tmux.control import ControlClient
 
+        with translated():
+            await asyncio.to_thread(self._server.version)
         client = ControlClient(self._server, on_change=self.nudge, on_connection=self._on_connection)
         self._client = client
         connection = asyncio.create_task(client.run(), name="tmux-control")
@@ -60,7 +62,6 @@ class TerminalCollector:
                 if connection.done():
                     with translated():
                         connection.result()
-                    return
                 if await wait_for(self._changed, self._pace.period(LOOK, LOOK_IDLE)):
                     await asyncio.sleep(SETTLE)
                     self._changed.clear()

@@ -22,6 +22,9 @@ TRICKLE = 20.0
 POLL = 5.0
 """Seconds between looks at the rows on screen while the watcher can't watch."""
 
+FOLDERS_AGE = 30.0
+"""Seconds after which a worktree that changes again has its watched folders listed anew: it may have new ones."""
+
 TIMEOUT = 20.0
 
 
@@ -37,6 +40,8 @@ class GitCollector:
         self._busy: set[str] = set()
         self._not_before: dict[str, float] = {}
         self._folders: dict[str, tuple[str, ...]] = {}
+        self._folders_at: dict[str, float] = {}
+        self._watcher: watch.FolderWatcher | None = None
         self._wake = asyncio.Event()
         self._problem = ""
         self._looked: dict[str, float] = {}
@@ -45,7 +50,7 @@ class GitCollector:
         """Look at sessions that are new and forget those that went."""
         sessions = self._hub.state.sessions
         for gone in self._looked.keys() - sessions.keys():
-            for table in (self._looked, self._not_before, self._folders):
+            for table in (self._looked, self._not_before, self._folders, self._folders_at):
                 table.pop(gone, None)
         new = sessions.keys() - self._looked.keys() - self._busy
         if new:
@@ -66,7 +71,9 @@ class GitCollector:
         def problem(message: str) -> None:
             loop.call_soon_threadsafe(self._set_problem, message)
 
-        watcher = watch.FolderWatcher(on_change=changed, on_problem=problem)
+        watcher = self._watcher = watch.FolderWatcher(on_change=changed, on_problem=problem)
+        self._folders.clear()
+        self._folders_at.clear()
         watcher.start()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -90,8 +97,9 @@ class GitCollector:
     async def _trickle(self) -> None:
         while True:
             await asyncio.sleep(POLL if self._problem and self._pace.active else TRICKLE)
-            if self._problem:
-                self.mark({id_ for id_ in self._pace.visible if id_ in self._hub.state.sessions})
+            if self._problem and self._watcher is not None:
+                unwatched = self._hub.state.sessions.keys() - self._watcher.coverage
+                self.mark({id_ for id_ in self._pace.visible if id_ in unwatched})
             elif self._looked:
                 self.mark({min(self._looked, key=lambda id_: self._looked[id_])})
 
@@ -140,7 +148,8 @@ class GitCollector:
         self._not_before[session.id] = now + max(QUIET, 10 * (now - started))
         self._publish(session.id, fact)
         self._report()
-        if session.id not in self._folders and not fact.error:
+        if not fact.error and now - self._folders_at.get(session.id, -FOLDERS_AGE) >= FOLDERS_AGE:
+            self._folders_at[session.id] = now
             await self._watch(session, watcher)
         if self._dirty:
             self._wake.set()

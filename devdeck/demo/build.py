@@ -38,7 +38,7 @@ def make_repository(folder: Path, name: str) -> Path:
     git(root, "init", "--quiet", "--initial-branch=main")
     _commit(root, f"{name}: first version")
     git(root, "remote", "add", "origin", str(origin))
-    git(root, "push", "--quiet", "--set-upstream", "origin", "main")
+    _push(root, "main")
     return root
 
 
@@ -54,6 +54,11 @@ def make_environment(worktree: Path) -> None:
 def _commit(root: Path, message: str) -> None:
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", message)
+
+
+def _push(root: Path, branch: str) -> None:
+    # devdeck's own git calls reach no other repository unless that is said.
+    git(root, "push", "--quiet", "--set-upstream", "origin", branch, env={"GIT_ALLOW_PROTOCOL": "file"})
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -101,7 +106,7 @@ def _weather(deck: Deck, folder: Path) -> list[Session]:
     dirty = deck.sessions.start("cache-layer", str(root))
     place = Path(dirty.worktree)
     make_environment(place)
-    git(place, "push", "--quiet", "--set-upstream", "origin", "cache-layer")
+    _push(place, "cache-layer")
     (place / "weather" / "cache.py").write_text(_CACHE)
     _commit(place, "cache: keep readings for a minute")
     _edit(place / "weather" / "cache.py", "MAX_AGE = 60.0", "MAX_AGE = 300.0")

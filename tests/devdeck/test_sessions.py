@@ -205,6 +205,19 @@ def test_a_vanished_worktree_can_be_forgotten(deck: Deck, repository: Path) -> N
     assert worktrees(repository) == [str(repository)]
 
 
+def test_commits_of_a_vanished_worktree_are_not_lost(deck: Deck, repository: Path) -> None:
+    import shutil
+
+    session = deck.sessions.start("one", str(repository))
+    unpushed(Path(session.worktree))
+    shutil.rmtree(session.worktree)
+    with pytest.raises(Refused, match="exist nowhere else"):
+        deck.sessions.remove(session)
+    operation = deck.sessions.remove(session, force=True)
+    (kept,) = [word for word in operation.undo.split() if word.startswith("refs/devdeck/trash/")]
+    assert "b.py" in run_git(repository, "ls-tree", "-r", "--name-only", kept)
+
+
 def test_worktrees_and_terminals_of_others_are_found(
     deck: Deck, repository: Path, tmux: TmuxServer, tmp_path: Path
 ) -> None:
