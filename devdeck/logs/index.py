@@ -112,6 +112,12 @@ class LogIndex:
             return self._indexed
 
     @property
+    def whole(self) -> int:
+        """Bytes up to and including the last line break."""
+        with self._lock:
+            return self.offset(self._breaks)
+
+    @property
     def table_size(self) -> int:
         """Entries in the table now."""
         return len(self._table)
