@@ -1,4 +1,4 @@
-"""An in-memory deck that obeys `devdeck.live.LiveDeck`: deterministic data, a clock that stands still, recorded calls."""
+"""An in-memory deck that obeys `devdeck.live.LiveDeck`: deterministic data, a still clock, recorded calls."""
 
 from __future__ import annotations
 

@@ -1,0 +1,161 @@
+"""The dashboard as a Textual app: composition only. `run` is how everything else starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import signal
+import sys
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.theme import Theme
+
+from devdeck.live import LiveDeck
+from tui import preferences
+from tui.history import History
+from tui.intents import Intents
+from tui.screens.main import MainScreen
+from tui.theme import DEFAULT_THEME, DeckTheme, load_themes, token_defaults
+
+_log = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 6.0
+"""Seconds that the deck gets to stop its collectors."""
+TERMINAL_CHECK = 2.0
+"""Seconds between two looks at whether the terminal is still there."""
+
+
+class DeckApp(App[int]):
+    """Themes, the main screen, and the life of the deck behind it."""
+
+    TITLE = "devdeck"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
+    DEFAULT_CSS = """
+    Toast { max-width: 72; }
+    CommandPalette { & > Vertical { max-width: 96; } }
+    """
+
+    def __init__(self, deck: LiveDeck) -> None:
+        self._deck_themes, self._theme_problems = load_themes(deck.paths.themes)
+        super().__init__()
+        self.animation_level = "none"
+        self._deck = deck
+        self._preferences_path = deck.paths.state / "dashboard.json"
+        self._preferences = preferences.load(self._preferences_path)
+        self.intents = Intents(self, deck)
+        self.history = History(deck.paths.state / "history")
+        for theme in self._deck_themes.values():
+            self.register_theme(theme.textual)
+        wanted = self._preferences.theme
+        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The deck's tokens, for themes that do not set them."""
+        return token_defaults(self.current_theme)
+
+    def get_default_screen(self) -> MainScreen:
+        """The one screen."""
+        return MainScreen(self._deck, self.intents, self.history)
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, also while a dialog is over it."""
+        return next(screen for screen in self.screen_stack if isinstance(screen, MainScreen))
+
+    def on_mount(self) -> None:
+        """Paint first; then start the deck."""
+        self.call_after_refresh(self._begin)
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        if not self.is_headless:
+            self.set_interval(TERMINAL_CHECK, self._check_terminal, name="terminal-gone")
+
+    def _begin(self) -> None:
+        self.intents.spawn("starting the deck", self._start_deck(), group="start")
+        for problem in self._theme_problems[:3]:
+            self.intents.toast("A theme can't be used", str(problem), "warning")
+
+    async def _start_deck(self) -> None:
+        await self._deck.start()
+        await asyncio.to_thread(self.history.load)
+
+    def _remember_theme(self, theme: Theme) -> None:
+        chosen = preferences.Preferences(theme=theme.name, sort=self._preferences.sort)
+        if chosen == self._preferences:
+            return
+        self._preferences = chosen
+        save = partial(asyncio.to_thread, preferences.save, self._preferences_path, chosen)
+        self.intents.spawn("saving the theme", save(), group="preferences")
+
+    @property
+    def deck_theme(self) -> DeckTheme | None:
+        """The theme in use, when it is one of the deck's."""
+        return self._deck_themes.get(self.theme)
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        """The terminal is looked at."""
+        self.main.set_active(True)
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        """It is not: look less often."""
+        self.main.set_active(False)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+c ends nothing by accident: it says what does."""
+        self.intents.toast("q leaves the dashboard", "Jobs and terminals go on. T stops the job of the session.")
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.main.performer.quit()
+
+    def _check_terminal(self) -> None:
+        if terminal_gone():
+            self.exit(129)
+
+
+def terminal_gone() -> bool:
+    """Whether the terminal that the dashboard was started in has been closed."""
+    stdin = sys.__stdin__
+    if stdin is None or stdin.closed:
+        return True
+    poll = select.poll()
+    poll.register(stdin.fileno(), select.POLLHUP | select.POLLERR)
+    gone = select.POLLHUP | select.POLLERR | select.POLLNVAL
+    return any(event & gone for _, event in poll.poll(0))
+
+
+def run(deck: LiveDeck) -> int:
+    """Show the dashboard until it is left.
+
+    Args:
+        deck: What it shows; started after the first paint and stopped at the end, also when the dashboard crashes.
+
+    Returns:
+        Exit status: 0, or 129 when the terminal went away, or 1 after a crash.
+    """
+    return asyncio.run(_run(deck))
+
+
+async def _run(deck: LiveDeck) -> int:
+    app = DeckApp(deck)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        with suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, app.exit, 128 + number)
+    try:
+        result = await app.run_async()
+        return result if result is not None else (app.return_code or 0)
+    finally:
+        try:
+            await asyncio.wait_for(deck.stop(), STOP_TIMEOUT)
+        except TimeoutError:
+            _log.warning("the deck did not stop within %s s", STOP_TIMEOUT)

@@ -1,0 +1,177 @@
+"""The detail of the selected session: a strip of tabs and the tab shown. Tabs are made when first shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from devdeck.live import LiveDeck
+from devdeck.model import SessionState
+from tui.widgets import rows
+from tui.widgets.spans import Line, Span, Tone, clean
+from tui.widgets.tab import SessionTab
+from tui.widgets.tab_strip import TabStrip
+
+
+def _overview() -> SessionTab:
+    from tui.widgets.overview import OverviewTab
+
+    return OverviewTab(id="overview")
+
+
+def _tests() -> SessionTab:
+    from tui.widgets.tests_tab import TestsTab
+
+    return TestsTab(id="tests")
+
+
+def _logs() -> SessionTab:
+    from tui.widgets.logs_tab import LogsTab
+
+    return LogsTab(id="logs")
+
+
+def _git() -> SessionTab:
+    from tui.widgets.git_tab import GitTab
+
+    return GitTab(id="git")
+
+
+def _terminal() -> SessionTab:
+    from tui.widgets.terminal_tab import TerminalTab
+
+    return TerminalTab(id="terminal")
+
+
+TABS: Final[dict[str, Callable[[], SessionTab]]] = {
+    "overview": _overview,
+    "tests": _tests,
+    "logs": _logs,
+    "git": _git,
+    "terminal": _terminal,
+}
+"""Tabs by name, in the order of their numbers; made when first shown, so that the first paint waits for one only."""
+
+
+class DetailPane(Container):
+    """Shows one session in tabs."""
+
+    DEFAULT_CSS = """
+    DetailPane {
+        border: round $deck-border;
+        border-title-color: $deck-label;
+        border-subtitle-color: $deck-muted;
+        &:focus-within { border: round $deck-border-focus; }
+        & ContentSwitcher { height: 1fr; width: 1fr; }
+        & TabStrip { margin-bottom: 0; }
+    }
+    """
+
+    def __init__(self, deck: LiveDeck, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._deck = deck
+        self._state: SessionState | None = None
+        self._tabs: dict[str, SessionTab] = {}
+        self._focus_when_ready = False
+
+    def compose(self) -> ComposeResult:
+        """Strip and the first tab."""
+        yield TabStrip(tuple(TABS), id="tabs")
+        first = self._make("overview")
+        first.set_shown(True)
+        yield ContentSwitcher(first, id="content", initial="overview")
+
+    def on_mount(self) -> None:
+        """The first tab is shown."""
+        self.strip.current = "overview"
+
+    @property
+    def strip(self) -> TabStrip:
+        """The strip."""
+        return self.query_one("#tabs", TabStrip)
+
+    @property
+    def current(self) -> str:
+        """Name of the tab shown."""
+        return self.strip.current
+
+    def tab(self, name: str) -> SessionTab:
+        """A tab by its name; made when it was not shown before."""
+        return self._tabs.get(name) or self._make(name)
+
+    def _make(self, name: str) -> SessionTab:
+        made = self._tabs[name] = TABS[name]()
+        made.update_session(self._deck, self._state)
+        return made
+
+    def show(self, name: str) -> None:
+        """Show a tab."""
+        strip = self.strip
+        if strip.current == name:
+            return
+        switcher = self.query_one("#content", ContentSwitcher)
+        before = self._tabs.get(strip.current)
+        tab = self.tab(name)
+        if tab.parent is None:
+            tab.display = False
+            switcher.mount(tab)
+        if before is not None:
+            before.set_shown(False)
+        had_focus = before is not None and before.has_focus_within
+        strip.current = name
+        switcher.current = name
+        tab.set_shown(True)
+        if had_focus:
+            self.focus_content()
+
+    def step(self, towards: int) -> None:
+        """Show the tab after (1) or before (-1) the one shown."""
+        names = tuple(TABS)
+        self.show(names[(names.index(self.current) + towards) % len(names)])
+
+    def focus_content(self) -> None:
+        """Give the focus to the first thing in the tab that takes it."""
+        tab = self._tabs[self.current]
+        self.call_after_refresh(self._focus_in, tab)
+
+    def _focus_in(self, tab: SessionTab) -> None:
+        if tab.has_focus_within or not tab.shown:
+            return
+        inside = [widget for widget in self.screen.focus_chain if tab in widget.ancestors]
+        if inside:
+            inside[0].focus(scroll_visible=False)
+
+    def holds(self, widget: Widget | None) -> bool:
+        """Whether a widget lies in here."""
+        return widget is not None and self in widget.ancestors_with_self
+
+    def update_session(self, state: SessionState | None) -> None:
+        """Show another session, or what is known of it now."""
+        self._state = state
+        for tab in self._tabs.values():
+            tab.update_session(self._deck, state)
+        self.strip.mark(marks(state) if state is not None else {})
+        self.border_title = Content(clean(state.session.label, 80)) if state is not None else Content("")
+        repository = clean(state.session.repository, 40) if state is not None else ""
+        self.border_subtitle = Content(repository)
+
+
+def marks(state: SessionState) -> dict[str, Line]:
+    """What each tab's name is followed by."""
+    found: dict[str, Line] = {}
+    if cell := rows.test_cell(state.run):
+        found["tests"] = cell
+    if running := len(state.running):
+        found["logs"] = (Span(f"● {running}" if running > 1 else "●", Tone.RUNNING),)
+    git = state.git.value
+    if git is not None and git.conflicts:
+        found["git"] = (Span(f"!{git.conflicts}", Tone.CONFLICT),)
+    elif git is not None and git.dirty:
+        found["git"] = (Span(f"~{git.staged + git.unstaged + git.untracked}", Tone.DIRTY),)
+    return found

@@ -1,0 +1,94 @@
+"""What every dialog has in common: a box in the middle, a line for errors, and clickable choices at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from tui.widgets.bar import Bar, Part
+from tui.widgets.line_view import Facts
+from tui.widgets.spans import Span, Tone, clean
+
+T = TypeVar("T")
+
+
+class Choice(NamedTuple):
+    """One thing that a dialog offers."""
+
+    key: str
+    """As shown."""
+    words: str
+    target: str
+    """Name of the action that a click runs."""
+
+
+class Dialog(ModalScreen[T]):
+    """A box with a title, a body, a line for errors and choices."""
+
+    TITLE_TEXT: ClassVar[str] = ""
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 60%;
+        & #dialog {
+            width: 76; max-width: 96%; height: auto; max-height: 96%;
+            border: round $deck-border-focus; background: $surface;
+            border-title-color: $deck-label; border-title-style: bold;
+            padding: 1 2 0 2;
+        }
+        & LineView { background: $surface; }
+        & #dialog-error { margin-top: 1; }
+        & #dialog-choices { margin-top: 1; margin-bottom: 0; }
+        & Input {
+            border: none; border-left: thick $deck-border; height: 1; padding: 0 1; background: $panel;
+            &:focus { border: none; border-left: thick $deck-border-focus; }
+            & > .input--placeholder, & > .input--suggestion { color: $deck-muted; }
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        with Container(id="dialog") as box:
+            box.border_title = Content(self.TITLE_TEXT)
+            yield from self.body()
+            yield Facts(id="dialog-error")
+            yield Bar(id="dialog-choices")
+
+    def body(self) -> ComposeResult:
+        """What is between title and choices."""
+        raise NotImplementedError
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Show the choices."""
+        parts = [
+            Part((Span(f" {choice.key}", Tone.STRONG), Span(f" {choice.words}  ", Tone.MUTED)), choice.target)
+            for choice in choices
+        ]
+        self.query_one("#dialog-choices", Bar).say(parts)
+
+    def complain(self, message: str, hint: str = "", tone: Tone = Tone.FAILED) -> None:
+        """Show what is wrong, or nothing."""
+        lines = []
+        if message:
+            glyph = "✗ " if tone is Tone.FAILED else ""
+            lines.append((Span(f"{glyph}{clean(message, 300)}", tone),))
+        if hint:
+            lines.append((Span(clean(hint, 300), Tone.MUTED),))
+        self.query_one("#dialog-error", Facts).put(tuple(lines) or ((),))
+
+    async def on_bar_pressed(self, event: Bar.Pressed) -> None:
+        """A choice was clicked."""
+        event.stop()
+        await self.run_action(event.target)
+
+    def action_cancel(self) -> None:
+        """Close without doing anything."""
+        self.dismiss(None)

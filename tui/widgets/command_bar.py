@@ -1,0 +1,281 @@
+"""The line at the bottom where commands, tasks, shell commands, filters and searches are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from devdeck.text import one_line
+from tui import command_line
+from tui.command_line import CommandError, World
+from tui.history import History
+from tui.widgets.line_view import Facts
+from tui.widgets.spans import Line, Span, Tone, clean, line
+
+
+class _Completions(Suggester):
+    """Ghost text: the newest line of the history that begins so, else the likeliest completion."""
+
+    def __init__(self, ask: Callable[[str], str | None]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._ask = ask
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return self._ask(value)
+
+
+class CommandInput(Input):
+    """The input, with completion and history on its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete(1)", "Complete", show=False),
+        Binding("shift+tab", "complete(-1)", "Complete backwards", show=False),
+        Binding("up", "recall(-1)", "Older", show=False),
+        Binding("down", "recall(1)", "Newer", show=False),
+        Binding("escape", "leave", "Close", show=False),
+    ]
+
+    class Complete(Message):
+        """Tab: the next completion is wanted."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Recall(Message):
+        """Up or down: another line of the history is wanted."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Left(Message):
+        """Escape."""
+
+    def action_complete(self, step: int) -> None:
+        """Ask for a completion."""
+        self.post_message(self.Complete(step))
+
+    def action_recall(self, step: int) -> None:
+        """Ask for a line of the history."""
+        self.post_message(self.Recall(step))
+
+    def action_leave(self) -> None:
+        """Ask to close."""
+        self.post_message(self.Left())
+
+    def on_key(self, event: events.Key) -> None:
+        """Backspace in an empty line closes it, as in vi."""
+        if event.key == "backspace" and not self.value:
+            event.stop()
+            self.action_leave()
+
+
+class CommandBar(Container):
+    """A hint row and the line. Closed it takes no room."""
+
+    DEFAULT_CSS = """
+    CommandBar {
+        height: 2;
+        display: none;
+        background: $panel;
+
+        &.-open { display: block; }
+        & #command-hint { height: 1; background: $panel; }
+        & Horizontal { height: 1; }
+        & #command-mode { width: 3; color: $text-accent; text-style: bold; padding: 0 1; background: $panel; }
+        & CommandInput {
+            width: 1fr; height: 1; border: none; padding: 0; background: $panel;
+            &:focus { border: none; background: $panel; }
+            & > .input--suggestion { color: $deck-muted; }
+        }
+    }
+    """
+
+    class Entered(Message):
+        """A line was entered and can be read."""
+
+        def __init__(self, mode: str, line: str, command: command_line.Command) -> None:
+            super().__init__()
+            self.mode = mode
+            self.line = line
+            self.command = command
+
+    class Typed(Message):
+        """The line changed."""
+
+        def __init__(self, mode: str, line: str) -> None:
+            super().__init__()
+            self.mode = mode
+            self.line = line
+
+    class Closed(Message):
+        """The line was left without entering it."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, history: History, world: Callable[[], World], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._history = history
+        self._world = world
+        self._names = World({}, {})
+        self.mode = ":"
+        self._candidates: tuple[str, ...] = ()
+        self._at = -1
+        self._completed = ""
+        self._recalled = 0
+        self._draft = ""
+        self._error: CommandError | None = None
+
+    def compose(self) -> ComposeResult:
+        """Hint, sign and line."""
+        yield Facts(id="command-hint")
+        with Horizontal():
+            yield Static("", id="command-mode", markup=False)
+            yield CommandInput(id="command-input", suggester=_Completions(self._ghost))
+
+    @property
+    def input(self) -> CommandInput:
+        """The line."""
+        return self.query_one("#command-input", CommandInput)
+
+    @property
+    def hint(self) -> str:
+        """What the hint row says."""
+        return "".join(span.text for span in self._hint())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is on screen."""
+        return self.has_class("-open")
+
+    def open(self, mode: str, text: str = "") -> None:
+        """Show the line and give it the focus.
+
+        Args:
+            mode: `:`, `!`, `$` or `/`.
+            text: What is there already.
+        """
+        self.mode = mode
+        self._names = self._world()
+        self._recalled, self._draft, self._error = 0, "", None
+        self._forget_candidates()
+        self.query_one("#command-mode", Static).update(mode)
+        self.add_class("-open")
+        self.input.value = text
+        self.input.cursor_position = len(text)
+        self.input.focus()
+        self._show_hint()
+
+    def close(self) -> None:
+        """Hide the line."""
+        self.remove_class("-open")
+
+    def _ghost(self, value: str) -> str | None:
+        if not value or self.mode == "/":
+            return None
+        old = next((line for line in reversed(self._history.of(self.mode)) if line.startswith(value)), None)
+        if old is not None and old != value:
+            return old
+        return next(iter(command_line.complete(self.mode, value, self._names)), None)
+
+    def _forget_candidates(self) -> None:
+        self._candidates, self._at, self._completed = (), -1, ""
+
+    def _hint(self) -> Line:
+        if self._error is not None:
+            return line(
+                Span(f" ✗ {clean(self._error.message, 200)}", Tone.FAILED),
+                Span(f"  expected: {clean(self._error.expected, 300)}", Tone.MUTED),
+            )
+        value = self.input.value
+        found = self._candidates or command_line.complete(self.mode, value, self._names)
+        spans: list[Span] = [Span(f" {command_line.expected(self.mode, value)}", Tone.MUTED)]
+        if found and (value or self._candidates):
+            spans = []
+            for number, candidate in enumerate(found[:12]):
+                word = candidate.rpartition(" ")[2] or candidate
+                tone = Tone.STRONG if number == self._at else Tone.MUTED
+                spans += [Span(" "), Span(clean(word, 60), tone), Span(" ")]
+            if len(found) > 12:
+                spans.append(Span(f" +{len(found) - 12}", Tone.MUTED))
+        return line(*spans)
+
+    def _show_hint(self) -> None:
+        self.query_one("#command-hint", Facts).put((self._hint(),))
+
+    def _set(self, text: str) -> None:
+        self.input.value = text
+        self.input.cursor_position = len(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Tell it, and show what may follow."""
+        event.stop()
+        if not self.is_open:
+            return
+        self._error = None
+        if event.value != self._completed:
+            self._forget_candidates()
+        self._show_hint()
+        self.post_message(self.Typed(self.mode, event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Read the line; what can't be read stays, with what was expected."""
+        event.stop()
+        text = one_line(event.value)
+        try:
+            command = command_line.parse(self.mode, text, self._world())
+        except CommandError as error:
+            self._error = error
+            self._show_hint()
+            return
+        if self.mode != "/":
+            self._history.add(self.mode, text)
+        self.close()
+        self.post_message(self.Entered(self.mode, text, command))
+
+    def on_command_input_left(self, event: CommandInput.Left) -> None:
+        """Close."""
+        event.stop()
+        self.close()
+        self.post_message(self.Closed(self.mode))
+
+    def on_command_input_complete(self, event: CommandInput.Complete) -> None:
+        """Go through the completions, or take the only one."""
+        event.stop()
+        if not self._candidates:
+            self._candidates = command_line.complete(self.mode, self.input.value, self._names)
+            self._at = -1
+        if not self._candidates:
+            return
+        self._at = (self._at + event.step) % len(self._candidates) if self._at >= 0 or event.step > 0 else -1
+        self._completed = self._candidates[self._at]
+        if len(self._candidates) == 1:
+            self._forget_candidates_after()
+            return
+        self._set(self._completed)
+        self._show_hint()
+
+    def _forget_candidates_after(self) -> None:
+        text = self._completed
+        self._forget_candidates()
+        self._set(text if text.endswith(" ") or self.mode == "!" else f"{text} ")
+
+    def on_command_input_recall(self, event: CommandInput.Recall) -> None:
+        """Go through the lines of this mode that begin like the draft."""
+        event.stop()
+        if self._recalled == 0:
+            self._draft = self.input.value
+        found = [text for text in self._history.of(self.mode) if text.startswith(self._draft)]
+        self._recalled = min(max(0, self._recalled - event.step), len(found))
+        self._set(found[-self._recalled] if self._recalled else self._draft)

@@ -1,0 +1,125 @@
+"""The status bar: what is going on and what is wrong on the left, counts and the host on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from devdeck.model import Sample, SessionState
+from devdeck.state import DeckState
+from tui.widgets import rows
+from tui.widgets.bar import Bar, Part
+from tui.widgets.spans import Line, Span, Tone, clean, line
+
+_NAMES = {"store": "store", "git": "git", "tmux": "tmux", "jobs": "jobs", "metrics": "metrics"}
+
+
+class StatusBar(Bar):
+    """One row that says how the deck is; a click on trouble tells the whole of it."""
+
+    def show(
+        self,
+        state: DeckState,
+        now: float,
+        *,
+        busy: Sequence[str] = (),
+        beat: int = 0,
+        read_only: bool = False,
+        selected: SessionState | None = None,
+        values: bool = False,
+    ) -> None:
+        """Show the deck.
+
+        Args:
+            state: All of the deck.
+            now: UNIX seconds.
+            busy: Operations in progress, in words.
+            beat: Counts up while something is in progress, for the spinner.
+            read_only: Whether nothing may be changed.
+            selected: The selected session, for its CPU and memory.
+            values: Whether to show those as numbers (there are no graphs on screen).
+        """
+        left: list[Part] = []
+        if read_only:
+            left.append(Part((Span(" read-only ", Tone.DIRTY),)))
+        if busy:
+            more = f" +{len(busy) - 1}" if len(busy) > 1 else ""
+            spinner = "◐◓◑◒"[beat % 4]
+            left.append(Part((Span(f" {spinner} ", Tone.RUNNING), Span(f"{clean(busy[0], 200)}{more}"))))
+        left += [Part(spans, f"trouble:{name}") for name, spans in troubles(state, now)]
+        if not left:
+            left.append(Part((Span(" "), *overall(state))))
+        right: list[Part] = []
+        if values and selected is not None and selected.sample is not None:
+            right.append(Part(usage(selected.sample)))
+        right.append(Part(counts(state)))
+        right.append(Part(host(state)))
+        self.say(left, right)
+
+
+def overall(state: DeckState) -> Line:
+    """What there is to say when nothing is going on."""
+    if not state.loaded:
+        return (Span("reading the deck…", Tone.MUTED),)
+    starting = [name for name, health in state.collectors.items() if health.state == "starting"]
+    if starting:
+        return (Span(f"… {', '.join(clean(name, 20) for name in starting)} starting", Tone.MUTED),)
+    if not state.collectors:
+        return ()
+    return (Span("✓ ", Tone.PASSED), Span("all up to date", Tone.MUTED))
+
+
+def troubles(state: DeckState, now: float) -> tuple[tuple[str, Line], ...]:
+    """Collectors that are stale or in error, each with what to do."""
+    found: list[tuple[str, Line]] = []
+    for name, health in state.collectors.items():
+        if health.state not in ("stale", "error"):
+            continue
+        tone = Tone.ERROR if health.state == "error" else Tone.STALE
+        glyph = "✗" if health.state == "error" else "◷"
+        age = rows.ago(now - health.at) if health.at is not None and health.state == "stale" else ""
+        words = clean(health.message or health.state, 200)
+        hint = f" → {clean(health.hint, 200)}" if health.hint else ""
+        text = f" {glyph} {_NAMES.get(name, clean(name, 20))}: {words}{f' ({age})' if age else ''}"
+        found.append((name, line(Span(text, tone), Span(hint, Tone.MUTED))))
+    return tuple(found)
+
+
+def counts(state: DeckState) -> Line:
+    """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 needs you`."""
+    if not state.loaded:
+        return ()
+    names = [rows.status(it).name for it in state.sessions.values()]
+    total = len(names)
+    spans = [Span(f" {total} session{'' if total == 1 else 's'}", Tone.MUTED)]
+    for name, glyph, word, tone in (
+        ("running", "●", "running", Tone.RUNNING),
+        ("failed", "✗", "failed", Tone.FAILED),
+        ("attention", "!", "to look at", Tone.CONFLICT),
+    ):
+        if found := names.count(name):
+            spans += [Span("  "), Span(f"{glyph} {found} {word}", tone)]
+    return line(*spans, "  ")
+
+
+def usage(sample: Sample) -> Line:
+    """CPU and memory of a session as numbers."""
+    return line(
+        Span("session ", Tone.MUTED),
+        Span(f"{sample.cpu:.0f}%", Tone.CPU),
+        " ",
+        Span(rows.size_of(sample.memory), Tone.MEMORY),
+        "  ",
+    )
+
+
+def host(state: DeckState) -> Line:
+    """CPU and memory of the host as numbers."""
+    sample = state.host
+    if sample is None:
+        return ()
+    return line(
+        Span("host ", Tone.MUTED),
+        Span(f"{sample.cpu:.0f}%", Tone.CPU),
+        " ",
+        Span(f"{sample.memory_used / 1e9:.1f}/{sample.memory_total / 1e9:.0f} GB ", Tone.MEMORY),
+    )
