@@ -21,12 +21,14 @@ class RunFollower:
         self._path: Path | None = None
         self._offset = 0
         self._results: dict[str, TestResult] = {}
+        self._job: Job | None = None
         self.run = run
 
     @property
     def results(self) -> tuple[TestResult, ...]:
         """Results so far, in the order in which the tests came; a test that runs now is among them."""
-        return tuple(self._results.values())
+        results = self._results.values()
+        return tuple(results) if self._job is None else conclude(self._job, results)
 
     def poll(self, job: Job) -> bool:
         """Read what has come, and judge the run by it and by the job as it is now.
@@ -46,11 +48,13 @@ class RunFollower:
                         changed = True
         except FileNotFoundError:
             pass
-        if not job.running:
-            # A test that was cut off runs no more.
-            self._results = {result.id: result for result in conclude(job, self.results)}
+        self._job = job
         run = summarise(
-            job, self.results, self._reader.totals, environment=self.run.environment, runner=self.run.runner
+            job,
+            tuple(self._results.values()),
+            self._reader.totals,
+            environment=self.run.environment,
+            runner=self.run.runner,
         )
         if run != self.run:
             self.run = run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
@@ -53,20 +54,22 @@ def demo() -> int:
 
     from devdeck.demo import demo_folder
 
+    # A hang-up or a polite kill takes the same way out as `q`.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with demo_folder() as folder:
         from devdeck.deck import Deck
-        from devdeck.demo.build import build
+        from devdeck.demo.build import building
         from devdeck.diagnostics import log_to_file
-        from devdeck.running import RunningDeck
-        from tui.app import run
 
-        # A hang-up or a polite kill takes the same way out as `q`.
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
         deck = Deck.open()
-        try:
-            log_to_file(deck.paths.log)
-            build(deck, folder)
-            return run(RunningDeck(deck))
-        finally:
-            deck.close()
+        log_to_file(deck.paths.log)
+        # Made beside the first paint: sessions appear while the dashboard is open.
+        with contextlib.closing(deck), building(deck, folder) as built:
+            from devdeck.demo.running import DemoDeck
+            from tui.app import run
+
+            status = run(DemoDeck(deck, built))
+            if built.done():
+                built.result()
+            return status

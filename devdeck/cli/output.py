@@ -110,10 +110,7 @@ def age(seconds: float | None) -> str:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
     """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded."""
-    from wcwidth import wcswidth
-
-    def width(text: str) -> int:
-        return max(0, wcswidth(text))
+    from rich.cells import cell_len as width
 
     cells = [[(one_line(text), style) for text, style in row] for row in rows]
     widths = [max([width(heading), *(width(row[index][0]) for row in cells)]) for index, heading in enumerate(headings)]
