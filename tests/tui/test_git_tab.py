@@ -160,7 +160,7 @@ async def test_next_and_previous_file_scroll_the_diff() -> None:
 
 async def test_a_new_look_of_the_collector_refreshes_and_keeps_the_place() -> None:
     it, tab = deck(), GitTab()
-    async with WidgetApp(tab).run_test(size=(100, 16)):
+    async with WidgetApp(tab).run_test(size=(60, 16)):
         tab.set_shown(True)
         tab.update_session(it.live, state(git=seen(git().value)))
         await auntil(lambda: tab.view.scroll_offset.y > 4)

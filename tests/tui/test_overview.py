@@ -59,6 +59,14 @@ async def test_facts_carry_evidence_and_age() -> None:
             assert words in text, words
 
 
+async def test_told_before_it_is_mounted_it_lays_out_for_its_real_width() -> None:
+    it, tab = deck(), OverviewTab()
+    tab.set_shown(True)
+    tab.update_session(it.live, state())
+    async with WidgetApp(tab).run_test(size=(80, 24)):
+        await auntil(lambda: "c0ffee00  Prices in cents" in text_of(tab))
+
+
 async def test_stale_unreadable_and_unknown_facts_say_so() -> None:
     it, tab = deck(), OverviewTab()
     async with WidgetApp(tab).run_test(size=(110, 40)) as pilot:

@@ -4,6 +4,7 @@ import pytest
 
 from devdeck.model import Fact, JobState, RunState, SessionState
 from devdeck.state import DeckState
+from tests.support import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     NOW,
@@ -155,6 +156,15 @@ async def test_enter_opens() -> None:
         view.show(deck_state(*three()), NOW)
         await pilot.press("enter")
         assert [m.session_id for m in messages(log, SessionList.Opened)] == ["c"]
+
+
+async def test_the_selection_stays_on_screen_when_the_list_gets_smaller() -> None:
+    view = SessionList()
+    async with WidgetApp(view).run_test(size=(60, 30)) as pilot:
+        view.show(deck_state(*(state(f"s{i:02}") for i in range(20))), NOW)
+        view.select("s18")
+        await pilot.resize_terminal(60, 8)
+        await auntil(lambda: "s18" in view.visible_ids())
 
 
 async def test_empty_states_say_what_to_do() -> None:

@@ -20,12 +20,10 @@ from tui.widgets import diff as diffs
 from tui.widgets.line_view import Facts, LineView, message_lines
 from tui.widgets.overview import NAME_WIDTH, git_facts
 from tui.widgets.spans import Ground, Line, Span, Tone, clean, line, shorten, wrapped
-from tui.widgets.tab import SessionTab
+from tui.widgets.tab import SessionTab, beside
 
 REFRESH = 1.0
 """Seconds between two looks at the diff, at least."""
-SIDE_BY_SIDE = 120
-"""From this width on, paths are beside the diff and not above it."""
 
 _CONFLICTS = frozenset({"DD", "AU", "UD", "UA", "DU", "AA", "UU"})
 _WORDS = {
@@ -309,8 +307,8 @@ class GitTab(SessionTab):
         facts.put((*(part for row in lines for part in wrapped(row, width, indent)), ()) if lines else ())
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the paths beside the diff when there is room."""
-        self.set_class(event.size.width >= SIDE_BY_SIDE, "-beside")
+        """Put the paths beside the diff when there is room, or none above it."""
+        self.set_class(beside(event.size), "-beside")
 
     def on_path_list_moved(self, event: PathList.Moved) -> None:
         """Scroll the diff to the path."""

@@ -228,6 +228,12 @@ class LineView(ScrollView, can_focus=True):
         self._painted.clear()
         self.lines_changed()
         self.refresh()
+        if self.HAS_CURSOR and self.cursor >= 0:
+            self.call_after_refresh(self._reveal_cursor)
+
+    def _reveal_cursor(self) -> None:
+        if self.cursor >= 0:
+            self.reveal(self.cursor)
 
     # Cursor and keys
 

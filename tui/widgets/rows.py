@@ -221,13 +221,10 @@ def cpu_cell(sample: Sample | None, now: float) -> Line:
     return (Span(f"{sample.cpu:.0f}%", Tone.CPU if sample.cpu >= 0.5 else Tone.MUTED),)
 
 
-def wanted(state: SessionState, now: float, *, with_repository: bool = False) -> Columns:
-    """How wide each column of a session would like to be, capped."""
-    label = width_of((Span(clean(state.session.label)),))
-    if with_repository:
-        label += 2 + width_of((Span(clean(state.session.repository, 24)),))
+def wanted(state: SessionState, now: float) -> Columns:
+    """How wide each column of a session would like to be, capped; for the label, without its repository."""
     return Columns(
-        label=min(40, label),
+        label=min(40, width_of((Span(clean(state.session.label)),))),
         branch=min(40, width_of((Span(branch_of(state)),))),
         git=min(22, width_of(git_cell(state, now))),
         runs=min(18, width_of(runs_cell(state, now))),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -113,7 +114,6 @@ class SessionList(LineView):
         self._matches: dict[str, fuzzy.Match] = {}
         self._wants: dict[str, tuple[SessionState, rows.Columns]] = {}
         self._columns = rows.Columns(1, 0, 0, 0, 0, 0)
-        self._flat_wants = False
         self._visible: tuple[str, ...] = ()
         self._home = os.path.expanduser("~")
 
@@ -209,27 +209,29 @@ class SessionList(LineView):
                 self._matches[id_] = hit
 
     def _wish(self) -> None:
-        flat = self.sort != "repository"
         wants: dict[str, tuple[SessionState, rows.Columns]] = {}
-        for id_ in self._stops:
-            state = self._state.sessions[id_]
+        for id_, state in self._state.sessions.items():
             before = self._wants.get(id_)
-            if before is None or before[0] is not state or flat != self._flat_wants:
-                before = (state, rows.wanted(state, self._now, with_repository=flat))
-            wants[id_] = before
-        self._wants, self._flat_wants = wants, flat
+            wants[id_] = before if before and before[0] is state else (state, rows.wanted(state, self._now))
+        self._wants = wants
         self._share()
 
     def _share(self) -> None:
-        widths = [want for _, want in self._wants.values()] or [rows.Columns(1, 0, 0, 0, 0, 0)]
-        self._columns = rows.Columns(*(max(column) for column in zip(*widths, strict=True)))
+        shown = [self._wants[id_] for id_ in self._stops]
+        widths = [want for _, want in shown] or [rows.Columns(1, 0, 0, 0, 0, 0)]
+        columns = rows.Columns(*(max(column) for column in zip(*widths, strict=True)))
+        if self.sort != "repository":
+            names = {state.session.repository for state, _ in shown}
+            room = 2 + max((cell_len(clean(name, 24)) for name in names), default=0)
+            columns = columns._replace(label=columns.label + room)
+        self._columns = columns
 
     def _widen(self) -> None:
         """Take note of cells on screen that grew with time alone: durations, and ages of what became stale."""
         changed = False
         for id_ in self.visible_ids():
             state, before = self._wants[id_]
-            want = rows.wanted(state, self._now, with_repository=self._flat_wants)
+            want = rows.wanted(state, self._now)
             if want != before:
                 self._wants[id_] = (state, want)
                 changed = True

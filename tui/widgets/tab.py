@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
+from textual import events
 from textual.containers import Container
+from textual.geometry import Size
 from textual.worker import Worker, WorkerState
 
 from devdeck.errors import DeckError
@@ -13,6 +15,11 @@ from devdeck.live import LiveDeck
 from devdeck.model import SessionState
 
 T = TypeVar("T")
+
+
+def beside(size: Size) -> bool:
+    """Whether the two parts of a tab stand side by side: it is wide, or too low for one above the other."""
+    return size.width >= 110 or (size.width >= 70 and size.height < 18)
 
 
 class SessionTab(Container):
@@ -70,6 +77,14 @@ class SessionTab(Container):
     def on_mount(self) -> None:
         """Catch up with what was told before there were widgets."""
         if self.shown:
+            self._apply()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew what depends on the width, once the widgets have theirs."""
+        self.call_after_refresh(self._reapply)
+
+    def _reapply(self) -> None:
+        if self.shown and self.is_mounted:
             self._apply()
 
     def _apply(self) -> None:

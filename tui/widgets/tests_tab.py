@@ -21,12 +21,10 @@ from tui.widgets.result_tree import BAD, ResultTree
 from tui.widgets.run_header import header_lines
 from tui.widgets.source_view import SourceView
 from tui.widgets.spans import Line, Span, Tone
-from tui.widgets.tab import SessionTab
+from tui.widgets.tab import SessionTab, beside
 
 REFRESH = 0.3
 """Seconds between two looks at the results of a running run."""
-SIDE_BY_SIDE = 110
-"""From this width on, the failure is shown beside the tree and not below it."""
 TRIES = 6
 """Frames that are tried for source, the innermost first."""
 
@@ -232,10 +230,8 @@ class TestsTab(SessionTab):
         facts.put(header_lines(run, self.now(), facts.view_width, self._tree.failed_only))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the failure beside the tree when there is room."""
-        self.set_class(event.size.width >= SIDE_BY_SIDE, "-beside")
-        if self.shown and self.is_mounted:
-            self.call_after_refresh(self.render_header)
+        """Put the failure beside the tree when there is room, or none below it."""
+        self.set_class(beside(event.size), "-beside")
 
     # Failures
 
