@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from devdeck.errors import DeckError
 from devdeck.logs.index import ChangeKind, Line
 from devdeck.logs.reader import INDEX_SLICE, LogReader, Progress
 
-GROWING_EVERY = 0.05
+GROWING_EVERY = 0.055
 """Seconds between two looks at a log that just grew; each is at most one repaint."""
 LIVE_EVERY = 0.15
 """… at a live log that is quiet."""
 STILL_EVERY = 1.0
 """… at a log that nobody should be writing."""
+CATCHING_UP_EVERY = 0.1
+"""Seconds between two repaints while a long log is indexed and scanned."""
 TAIL_LINES = 1000
 """Lines shown from the end of a long log while it is indexed."""
 _QUIET_LOOKS = 4
@@ -60,6 +63,8 @@ class LogFeed:
         self.problem = ""
         self.indexed = asyncio.Event()
         self._tell = tell
+        self._told_at = 0.0
+        self._told: Progress | None = None
         self._tail: list[Line] | None = None
 
     @property
@@ -126,9 +131,12 @@ class LogFeed:
             self._tail = None
         if progress.change.complete:
             self.indexed.set()
-        changed = before != progress or missing != self.missing or bool(self.problem)
+        changed = self._told != progress or missing != self.missing or bool(self.problem)
         self.lines = len(self._tail) if self._tail is not None else progress.change.lines
         self.missing, self.problem = missing, ""
-        if changed:
-            grew = before is None or (before.indexed, before.generation) != (progress.indexed, progress.generation)
+        now = time.monotonic()
+        soon = not progress.complete and now - self._told_at < CATCHING_UP_EVERY
+        if changed and (reset or shift or not soon):
+            told, self._told, self._told_at = self._told, progress, now
+            grew = told is None or (told.indexed, told.generation) != (progress.indexed, progress.generation)
             self._tell(News(reset, shift, grew))

@@ -128,9 +128,13 @@ class RowPainter:
             pieces = [cell_slice(text, look.x, look.text_width)]
         strips = []
         for index, (start, end) in enumerate(pieces):
-            gutter = self._gutter(line, mark, look, base, index == 0)
-            body = Strip(cut_runs(text, runs, start, end)).apply_offsets(start, position)
-            strips.append(Strip([*gutter, *body]).adjust_cell_length(look.width, base).simplify())
+            segments = self._gutter(line, mark, look, base, index == 0)
+            segments += cut_runs(text, runs, start, end, position)
+            used = sum(segment.cell_length for segment in segments)
+            if used < look.width:
+                segments.append(Segment(" " * (look.width - used), base))
+            strip = Strip(segments, max(used, look.width))
+            strips.append(strip if used <= look.width else strip.crop(0, look.width))
         return strips
 
     def _runs(self, rendered: Rendered, base: Style, look: Look) -> tuple[str, list[Run]]:
@@ -152,14 +156,11 @@ class RowPainter:
         if look.cursor:
             number += self.style("cursor")
         pointer = "▸" if look.cursor and first else " "
-        segments = [Segment(pointer, base)]
-        if look.digits:
-            shown = str(line.number + 1) if first and line.number is not None else ""
-            segments.append(Segment(shown.rjust(look.digits) + " ", number))
+        shown = str(line.number + 1) if first and line.number is not None else ""
+        prefix = shown.rjust(look.digits) + " " if look.digits else ""
         glyph = GLYPHS[mark] if first else " "
-        segments.append(Segment(f"{glyph} " if first else "  ", base + self.style("glyph")))
-        segments.append(Segment(" ", base))
-        return segments
+        marked = base + self.style("glyph")
+        return [Segment(pointer, marked), Segment(prefix, number), Segment(f"{glyph}  ", marked)]
 
 
 def overlay(runs: list[Run], start: int, end: int, style: Style) -> list[Run]:
@@ -177,13 +178,18 @@ def overlay(runs: list[Run], start: int, end: int, style: Style) -> list[Run]:
     return result
 
 
-def cut_runs(text: str, runs: list[Run], start: int, end: int) -> list[Segment]:
-    """Segments of the characters from `start` to `end`."""
-    return [
-        Segment(text[max(first, start) : min(last, end)], style)
-        for first, last, style in runs
-        if first < end and last > start
-    ]
+def cut_runs(text: str, runs: list[Run], start: int, end: int, position: int) -> list[Segment]:
+    """Segments of the characters from `start` to `end`, each with its offset for the selection by mouse.
+
+    Offsets are what `Strip.apply_offsets` gives; here they cost no strip more (a strip makes seven caches).
+    """
+    segments = []
+    for first, last, style in runs:
+        if first < end and last > start:
+            begin = max(first, start)
+            offset = Style.from_meta({"offset": (begin, position)})
+            segments.append(Segment(text[begin : min(last, end)], style + offset))
+    return segments
 
 
 def wrap_points(text: str, width: int) -> list[int]:

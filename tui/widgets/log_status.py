@@ -77,7 +77,7 @@ def count_words(status: LogStatus) -> list[Word]:
         hits = "…" if status.hits is None or status.searching else plural(status.hits, "match", "es")
         words.append((f"/{one_line(status.query, limit=24)}  {hits}  ", "status"))
     if status.failures:
-        words.append((f"✗ {plural(status.failures, 'failure')}  ", "count"))
+        words.append((f"✗ {plural(status.failures, 'failing place')}  ", "count"))
     if status.percent < 100:
         words.append((f"indexing {status.percent} %  ", "status"))
     elif status.following:

@@ -182,7 +182,12 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             self._paused_at += news.shift
             if self._cursor is not None:
                 self._cursor += news.shift
-        self._place()
+        if news.grew or news.reset or news.shift:
+            self._place()
+        elif not self._lines:
+            self._redraw()
+        else:
+            self._refresh_status()
 
     @property
     def _lines(self) -> int:
