@@ -56,6 +56,8 @@ def test_git_cell_tells_unknown_unreadable_and_stale() -> None:
     assert plain(rows.git_cell(state(git=Fact(error="no")), NOW)) == "git?"
     old = state(git=seen(GitFacts(branch="x", head=None, staged=1), at=NOW - 180))
     assert rows.git_cell(old, NOW) == (Span("+1", Tone.STALE), Span(" "), Span("3m", Tone.STALE))
+    clean_one = state(git=seen(GitFacts(branch="x", head=None), at=NOW - 180))
+    assert plain(rows.git_cell(clean_one, NOW)) == "clean 3m"
     failed = state(git=seen(GitFacts(branch="x", head=None, staged=1), at=NOW - 5, error="time-out"))
     assert plain(rows.git_cell(failed, NOW)) == "+1 5s"
 

@@ -54,7 +54,7 @@ async def test_keys_move_over_headers_and_stop_at_the_ends() -> None:
     async with WidgetApp(view).run_test(size=(44, 20)) as pilot:
         view.show(deck_state(*three()), NOW)
         view.focus()
-        for key, expected in (("j", "a"), ("down", "b"), ("j", "b"), ("k", "a"), ("g", "c"), ("G", "b"), ("home", "c"),
+        for key, expected in (("j", "a"), ("down", "b"), ("j", "b"), ("k", "a"), ("home", "c"), ("G", "b"), ("home", "c"), ("end", "b"), ("home", "c"),
                               ("right_curly_bracket", "a"), ("left_curly_bracket", "c"), ("pagedown", "b"),
                               ("pageup", "c")):  # fmt: skip
             await pilot.press(key)

@@ -173,7 +173,7 @@ def git_cell(state: SessionState, now: float) -> Line:
     if fact.value.operation:
         marks = line(Span(clean(fact.value.operation, 12) + " ", Tone.CONFLICT), marks)
     if is_stale(fact, now):
-        return line(toned(marks, Tone.STALE), " " if marks else "", Span(age(fact.age(now)), Tone.STALE))
+        return line(toned(marks, Tone.STALE) or Span("clean", Tone.STALE), " ", Span(age(fact.age(now)), Tone.STALE))
     return marks
 
 
