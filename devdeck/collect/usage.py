@@ -16,6 +16,10 @@ TICK, TICK_IDLE = 2.0, 5.0
 """Seconds between two passes while the dashboard is looked at, and while it is not."""
 
 
+CONFIRM = 8.0
+"""Seconds after which a sample that looks the same is passed on all the same, so that its age stays true."""
+
+
 class UsageCollector:
     """Keeps the samples of all sessions and of the host."""
 
@@ -73,7 +77,7 @@ class UsageCollector:
 
 def _differs(before: Sample | None, after: Sample) -> bool:
     """Whether a reader of the list could see a difference: an idle session must not cause repaints."""
-    if before is None:
+    if before is None or after.at - before.at >= CONFIRM:
         return True
     return (
         abs(before.cpu - after.cpu) >= 0.5

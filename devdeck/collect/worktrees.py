@@ -102,6 +102,19 @@ class GitCollector:
                 self.mark({id_ for id_ in self._pace.visible if id_ in unwatched})
             elif self._looked:
                 self.mark({min(self._looked, key=lambda id_: self._looked[id_])})
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """Facts of worktrees in which nothing was announced are as true now as when they were read."""
+        covered = self._watcher.coverage if self._watcher is not None else frozenset()
+        now = self._clock()
+        self._hub.update(
+            {
+                id_: {"git": Fact(value=state.git.value, at=now)}
+                for id_, state in self._hub.state.sessions.items()
+                if id_ in covered and id_ not in self._dirty and state.git.value is not None and not state.git.error
+            }
+        )
 
     async def _worker(self, watcher: watch.FolderWatcher) -> None:
         while True:

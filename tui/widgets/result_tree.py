@@ -79,8 +79,9 @@ class _File:
 
 
 def file_of(result: TestResult) -> str:
-    """The file (or group) that a result belongs to: its path, else its id up to `::`."""
-    return result.path or result.id.partition("::")[0] or "(no file)"
+    """The file (or group) that a result belongs to: its id up to `::`, else its path, which may be where it failed."""
+    file, separator, _ = result.id.partition("::")
+    return (file if separator else result.path or file) or "(no file)"
 
 
 class ResultTree:
