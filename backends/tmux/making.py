@@ -5,15 +5,20 @@ Imported only when a session is made: libtmux costs 80 ms to import.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import libtmux
-from libtmux.exc import LibTmuxException, TmuxSessionExists
-
 from backends.base import BackendError
 from backends.tmux.failures import failure
+
+# libtmux asks for the encoding when it is imported; what stands in for stdout in a full-screen program has none.
+if getattr(sys.stdout, "encoding", None) is None and hasattr(sys.stdout, "__dict__"):
+    vars(sys.stdout)["encoding"] = "utf-8"
+
+import libtmux
+from libtmux.exc import LibTmuxException, TmuxSessionExists
 
 if TYPE_CHECKING:
     from backends.tmux.processes import Processes
