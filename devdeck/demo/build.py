@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 import venv
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -12,34 +15,163 @@ from devdeck.deck import Deck
 from devdeck.git.process import git
 from devdeck.model import Session
 
+LABELS = ("checkout-flow", "fix-rounding", "load-soak", "cache-layer", "merge-physics")
+"""The sessions: passing, failing, streaming, dirty and ahead, conflicted."""
 
-def build(deck: Deck, folder: Path) -> tuple[Session, ...]:
+
+def build(deck: Deck, folder: Path, stop: threading.Event | None = None) -> tuple[Session, ...]:
     """Make the repositories under `folder` and the sessions on `deck`, and start what runs in them.
 
+    Args:
+        deck: An empty deck.
+        folder: Where the repositories are made.
+        stop: Set by another thread to give up.
+
     Returns:
-        The sessions: passing, failing, streaming, dirty and ahead, conflicted.
+        The sessions, in the order of `LABELS`.
+
+    Raises:
+        CancelledError: `stop` was set.
+        DeckError: Something could not be made.
     """
-    with ThreadPoolExecutor(3) as pool:
-        shops = pool.submit(_storefront, deck, folder)
-        weather = pool.submit(_weather, deck, folder)
-        games = pool.submit(_tilegame, deck, folder)
-        return (*shops.result(), *weather.result(), *games.result())
+    builder = _Builder(deck, folder, stop or threading.Event())
+    with ThreadPoolExecutor(3, "devdeck-demo") as pool:
+        parts = [pool.submit(part) for part in (builder.storefront, builder.weather, builder.tilegame)]
+        return tuple(session for part in parts for session in part.result())
 
 
-def make_repository(folder: Path, name: str) -> Path:
-    """A repository with the demo's own files on `main`, and a bare one beside it as its `origin`."""
-    root = folder / "src" / name
-    with resources.as_file(resources.files("devdeck.demo") / "files" / name) as files:
-        shutil.copytree(files, root, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "gitignore").rename(root / ".gitignore")
-    origin = folder / "origin" / f"{name}.git"
-    origin.mkdir(parents=True)
-    git(origin, "init", "--quiet", "--bare", "--initial-branch=main")
-    git(root, "init", "--quiet", "--initial-branch=main")
-    _commit(root, f"{name}: first version")
-    git(root, "remote", "add", "origin", str(origin))
-    _push(root, "main")
-    return root
+@contextlib.contextmanager
+def building(folder: Path) -> Iterator[Future[tuple[Session, ...]]]:
+    """`build` on the demo's deck in a thread while the block runs; leaving gives it up and waits for its end.
+
+    The thread has a store of its own: a dashboard is told of changes that others make, not of those by its own.
+    """
+    stop = threading.Event()
+
+    def work() -> tuple[Session, ...]:
+        with contextlib.closing(Deck.open()) as deck:
+            return build(deck, folder, stop)
+
+    with ThreadPoolExecutor(1, "devdeck-demo-build") as pool:
+        try:
+            yield pool.submit(work)
+        finally:
+            stop.set()
+
+
+class _Builder:
+    """Every step looks first whether it is still wanted."""
+
+    def __init__(self, deck: Deck, folder: Path, stop: threading.Event) -> None:
+        self._deck = deck
+        self._folder = folder
+        self._stop = stop
+
+    # Repositories
+
+    def storefront(self) -> list[Session]:
+        """A session whose tests pass, and one in which somebody broke the prices."""
+        root = self._repository("storefront")
+
+        passing, place = self._session("checkout-flow", root)
+        _edit(place / "storefront" / "cart.py", "    def total(", _COUNT + "    def total(")
+        self._commit(place, "cart: count articles for the checkout button")
+        self._test(passing)
+
+        failing, place = self._session("fix-rounding", root)
+        pricing = place / "storefront" / "pricing.py"
+        _edit(pricing, "exact = Decimal(cents) * (100 - percent) / 100", "exact = cents * (100 - percent) / 100")
+        _edit(pricing, "return int(exact.quantize(Decimal(1), ROUND_HALF_UP))", "return round(exact)")
+        self._commit(place, "pricing: plain floats are fast enough")
+        _edit(pricing, "(1 + rate)", "(1.0 + rate)")
+        self._test(failing)
+        return [passing, failing]
+
+    def weather(self) -> list[Session]:
+        """A session with a long run, and one with commits and changes that nobody else has."""
+        root = self._repository("weather-api")
+
+        streaming, _ = self._session("load-soak", root)
+        self._run(streaming, ".venv/bin/python", "-m", "weather.soak")
+
+        dirty, place = self._session("cache-layer", root)
+        self._push(place, "cache-layer")
+        (place / "weather" / "cache.py").write_text(_CACHE)
+        self._commit(place, "cache: keep readings for a minute")
+        _edit(place / "weather" / "cache.py", "MAX_AGE = 60.0", "MAX_AGE = 300.0")
+        self._commit(place, "cache: five minutes are fine for temperatures")
+        stations = place / "weather" / "stations.py"
+        _edit(stations, "-90.0 <= celsius <= 60.0", "LOWEST <= celsius <= HIGHEST")
+        self._git(place, "add", "--all")
+        _edit(stations, "def plausible", "LOWEST, HIGHEST = -90.0, 60.0\n\n\ndef plausible")
+        (place / "notes.md").write_text(_NOTES)
+        return [streaming, dirty]
+
+    def tilegame(self) -> list[Session]:
+        """A session in the middle of a merge that git can't do alone."""
+        root = self._repository("tilegame")
+        conflicted, place = self._session("merge-physics", root)
+        self._git(place, "branch", "--quiet", "--set-upstream-to=origin/main")
+        _edit(place / "tilegame" / "physics.py", "BOUNCE = 0.6", "BOUNCE = 0.85")
+        self._commit(place, "physics: livelier boxes")
+        _edit(root / "tilegame" / "physics.py", "BOUNCE = 0.6", "BOUNCE = 0.45")
+        self._commit(root, "physics: heavy boxes bounce less")
+        self._push(root, "main")
+        self._git(place, "merge", "--quiet", "main", check=False)
+        return [conflicted]
+
+    # Steps
+
+    def _wanted(self) -> None:
+        if self._stop.is_set():
+            raise CancelledError
+
+    def _git(
+        self, place: Path, *arguments: str, check: bool = True, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._wanted()
+        git(place, *arguments, check=check, env=environment)
+
+    def _repository(self, name: str) -> Path:
+        """A repository with the demo's own files on `main`, and a bare one beside it as its `origin`."""
+        root = self._folder / "src" / name
+        with resources.as_file(resources.files("devdeck.demo") / "files" / name) as files:
+            shutil.copytree(files, root, ignore=shutil.ignore_patterns("__pycache__"))
+        # Named like this in the package, where it would be a rule of devdeck's own repository.
+        (root / "gitignore").rename(root / ".gitignore")
+        origin = self._folder / "origin" / f"{name}.git"
+        origin.mkdir(parents=True)
+        self._git(origin, "init", "--quiet", "--bare", "--initial-branch=main")
+        self._git(root, "init", "--quiet", "--initial-branch=main")
+        self._commit(root, f"{name}: first version")
+        self._git(root, "remote", "add", "origin", str(origin))
+        self._push(root, "main")
+        return root
+
+    def _session(self, label: str, root: Path) -> tuple[Session, Path]:
+        self._wanted()
+        session = self._deck.sessions.start(label, str(root))
+        place = Path(session.worktree)
+        make_environment(place)
+        return session, place
+
+    def _commit(self, place: Path, message: str) -> None:
+        self._git(place, "add", "--all")
+        self._git(place, "commit", "--quiet", "--message", message)
+
+    def _push(self, place: Path, branch: str) -> None:
+        # devdeck's own git calls reach no other repository unless that is said.
+        self._git(
+            place, "push", "--quiet", "--set-upstream", "origin", branch, environment={"GIT_ALLOW_PROTOCOL": "file"}
+        )
+
+    def _test(self, session: Session) -> None:
+        self._wanted()
+        self._deck.work.test(session)
+
+    def _run(self, session: Session, *argv: str) -> None:
+        self._wanted()
+        self._deck.work.run(session, argv, title="soak")
 
 
 def make_environment(worktree: Path) -> None:
@@ -47,87 +179,16 @@ def make_environment(worktree: Path) -> None:
     target = worktree / ".venv"
     venv.EnvBuilder(symlinks=True, with_pip=False).create(target)
     packages = next((target / "lib").glob("python3.*/site-packages"))
-    here = {str(metadata.distribution(name).locate_file("")) for name in ("pytest", "pluggy", "iniconfig", "packaging")}
+    names = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+    here = {str(metadata.distribution(name).locate_file("")) for name in names}
     (packages / "demo.pth").write_text("\n".join(sorted(here)) + "\n")
-
-
-def _commit(root: Path, message: str) -> None:
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", message)
-
-
-def _push(root: Path, branch: str) -> None:
-    # devdeck's own git calls reach no other repository unless that is said.
-    git(root, "push", "--quiet", "--set-upstream", "origin", branch, env={"GIT_ALLOW_PROTOCOL": "file"})
 
 
 def _edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
-    if old not in text:
-        raise ValueError(f"{path.name} does not hold what the demo wants to change")
+    if text.count(old) != 1:
+        raise ValueError(f"{path.name} does not hold once what the demo wants to change: {old}")
     path.write_text(text.replace(old, new))
-
-
-def _storefront(deck: Deck, folder: Path) -> list[Session]:
-    root = make_repository(folder, "storefront")
-
-    passing = deck.sessions.start("checkout-flow", str(root))
-    place = Path(passing.worktree)
-    make_environment(place)
-    _edit(place / "storefront" / "cart.py", "    def total(", _COUNT + "    def total(")
-    _commit(place, "cart: count articles for the checkout button")
-    deck.work.test(passing)
-
-    failing = deck.sessions.start("fix-rounding", str(root))
-    place = Path(failing.worktree)
-    make_environment(place)
-    pricing = place / "storefront" / "pricing.py"
-    _edit(
-        pricing, "    exact = Decimal(cents) * (100 - percent) / 100\n", "    exact = cents * (100 - percent) / 100\n"
-    )
-    _edit(
-        pricing,
-        "    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))\n\n\ndef",
-        "    return round(exact)\n\n\ndef",
-    )
-    _commit(place, "pricing: plain floats are fast enough")
-    _edit(pricing, "(1 + rate)", "(1.0 + rate)")
-    deck.work.test(failing)
-    return [passing, failing]
-
-
-def _weather(deck: Deck, folder: Path) -> list[Session]:
-    root = make_repository(folder, "weather-api")
-
-    streaming = deck.sessions.start("load-soak", str(root))
-    make_environment(Path(streaming.worktree))
-    deck.work.run(streaming, (".venv/bin/python", "-m", "weather.soak"), title="soak")
-
-    dirty = deck.sessions.start("cache-layer", str(root))
-    place = Path(dirty.worktree)
-    make_environment(place)
-    _push(place, "cache-layer")
-    (place / "weather" / "cache.py").write_text(_CACHE)
-    _commit(place, "cache: keep readings for a minute")
-    _edit(place / "weather" / "cache.py", "MAX_AGE = 60.0", "MAX_AGE = 300.0")
-    _commit(place, "cache: five minutes are fine for temperatures")
-    _edit(place / "weather" / "stations.py", "-90.0 <= celsius <= 60.0", "LOWEST <= celsius <= HIGHEST")
-    git(place, "add", "--all")
-    _edit(place / "weather" / "stations.py", "def plausible", "LOWEST, HIGHEST = -90.0, 60.0\n\n\ndef plausible")
-    (place / "notes.md").write_text("- measure the hit rate before and after\n- ask for the upstream's cache headers\n")
-    return [streaming, dirty]
-
-
-def _tilegame(deck: Deck, folder: Path) -> list[Session]:
-    root = make_repository(folder, "tilegame")
-    conflicted = deck.sessions.start("merge-physics", str(root))
-    place = Path(conflicted.worktree)
-    _edit(place / "tilegame" / "physics.py", "BOUNCE = 0.6", "BOUNCE = 0.85")
-    _commit(place, "physics: livelier boxes")
-    _edit(root / "tilegame" / "physics.py", "BOUNCE = 0.6", "BOUNCE = 0.45")
-    _commit(root, "physics: heavy boxes bounce less")
-    git(place, "merge", "main", check=False)
-    return [conflicted]
 
 
 _COUNT = '''    def articles(self) -> int:
@@ -154,3 +215,8 @@ class Cache:
         at, value = self._values.get(station, (0.0, 0.0))
         return value if time.monotonic() - at < MAX_AGE else None
 '''
+
+_NOTES = """\
+- measure the hit rate before and after
+- ask for the upstream's cache headers
+"""
