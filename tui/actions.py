@@ -274,7 +274,7 @@ def _tab(number: int, name: str, letter: str, what: str) -> Action:
         id=f"tab.{name}",
         title=f"Show {name}",
         help=what,
-        keys=(str(number), letter),
+        keys=(letter, str(number)),
         group="View",
         short=name if name in ("logs", "git") else "",
         rank=40 + number,

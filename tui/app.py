@@ -35,6 +35,7 @@ class DeckApp(App[int]):
     """Themes, the main screen, and the life of the deck behind it."""
 
     TITLE = "devdeck"
+    CSS_PATH = "screens/main.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
@@ -42,7 +43,11 @@ class DeckApp(App[int]):
     ]
     DEFAULT_CSS = """
     Toast { max-width: 72; }
-    CommandPalette { & > Vertical { max-width: 96; } }
+    CommandPalette {
+        & > Vertical { max-width: 100; margin-top: 2; }
+        & SearchIcon { display: none; }
+        & #--input { border: round $deck-border-focus; padding: 0 1; }
+    }
     """
 
     def __init__(self, deck: LiveDeck) -> None:
@@ -80,7 +85,7 @@ class DeckApp(App[int]):
             self.set_interval(TERMINAL_CHECK, self._check_terminal, name="terminal-gone")
 
     def _begin(self) -> None:
-        self.intents.spawn("starting the deck", self._start_deck(), group="start")
+        self.intents.spawn("starting the deck", self._start_deck, group="start")
         for problem in self._theme_problems[:3]:
             self.intents.toast("A theme can't be used", str(problem), "warning")
 
@@ -94,7 +99,7 @@ class DeckApp(App[int]):
             return
         self._preferences = chosen
         save = partial(asyncio.to_thread, preferences.save, self._preferences_path, chosen)
-        self.intents.spawn("saving the theme", save(), group="preferences")
+        self.intents.spawn("saving the theme", save, group="preferences")
 
     @property
     def deck_theme(self) -> DeckTheme | None:

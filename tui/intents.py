@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from textual.app import App
@@ -34,7 +35,7 @@ class Intents:
         """What is under way, in words, the oldest first."""
         return tuple(self._busy.values())
 
-    def spawn(self, words: str, work: Coroutine[Any, Any, None], *, group: str = "intent") -> None:
+    def spawn(self, words: str, work: Callable[[], Coroutine[Any, Any, None]], *, group: str = "intent") -> None:
         """Do something in a worker of the app.
 
         Args:
@@ -42,15 +43,15 @@ class Intents:
             work: The work; `DeckError`s are shown, others are shown and logged. None ends the dashboard.
             group: Group of the worker.
         """
-        self._app.run_worker(self._guarded(words, work), group=group, name=group, exit_on_error=False)
+        self._app.run_worker(partial(self._guarded, words, work), group=group, name=group, exit_on_error=False)
 
-    async def _guarded(self, words: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, words: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._number += 1
         number = self._number
         self._busy[number] = words
         self.on_busy()
         try:
-            await work
+            await work()
         except DeckError as error:
             self.tell_error(error)
         except Exception as error:  # noqa: BLE001  a bug in one intent must not end the dashboard
@@ -81,7 +82,7 @@ class Intents:
         async def work() -> None:
             await self._deck.test(session_id, selection)
 
-        self.spawn(f"starting tests of {self._label(session_id)}", work())
+        self.spawn(f"starting tests of {self._label(session_id)}", work)
 
     def task(self, session_id: str, kind: JobKind) -> None:
         """Run the repository's own lint or build command, or the tests."""
@@ -92,7 +93,7 @@ class Intents:
         async def work() -> None:
             await self._deck.run_task(session_id, kind)
 
-        self.spawn(f"starting {kind} of {self._label(session_id)}", work())
+        self.spawn(f"starting {kind} of {self._label(session_id)}", work)
 
     def shell(self, session_id: str, text: str) -> None:
         """Run a line of shell."""
@@ -100,7 +101,7 @@ class Intents:
         async def work() -> None:
             await self._deck.run_shell(session_id, text)
 
-        self.spawn(f"starting {text}", work())
+        self.spawn(f"starting {text}", work)
 
     def run(self, session_id: str, argv: Sequence[str], kind: JobKind = JobKind.RUN) -> None:
         """Run a command."""
@@ -108,7 +109,7 @@ class Intents:
         async def work() -> None:
             await self._deck.run(session_id, argv, kind)
 
-        self.spawn(f"starting {argv[0]}", work())
+        self.spawn(f"starting {argv[0]}", work)
 
     def again(self, session_id: str, job: Job) -> None:
         """Start a job's command again, in the way in which that kind of job is started."""
@@ -125,7 +126,7 @@ class Intents:
         async def work() -> None:
             await self._deck.stop_job(job.id)
 
-        self.spawn(f"stopping {job.title or job.argv[0]}", work())
+        self.spawn(f"stopping {job.title or job.argv[0]}", work)
 
     def send(self, session_id: str, text: str) -> None:
         """Type a line into the session's pane."""
@@ -134,7 +135,7 @@ class Intents:
             await self._deck.send(session_id, text)
             self.toast(f"sent to {self._label(session_id)}")
 
-        self.spawn(f"sending to {self._label(session_id)}", work())
+        self.spawn(f"sending to {self._label(session_id)}", work)
 
     def start(self, label: str, path: str, base: str | None, made: Callable[[str], None]) -> None:
         """Make a session; `made` is told its id."""
@@ -142,7 +143,7 @@ class Intents:
         async def work() -> None:
             made((await self._deck.start_session(label, path, base)).id)
 
-        self.spawn(f"starting {label}", work())
+        self.spawn(f"starting {label}", work)
 
     def open(self, session_id: str) -> None:
         """Go to the session's terminal."""
@@ -152,7 +153,7 @@ class Intents:
             if handed.argv:
                 await self._away(handed.argv, None, self._label(session_id))
 
-        self.spawn(f"opening {self._label(session_id)}", work(), group="hand-over")
+        self.spawn(f"opening {self._label(session_id)}", work, group="hand-over")
 
     def edit(self, path: str, line: int | None, folder: str) -> None:
         """Open the editor."""
@@ -164,7 +165,7 @@ class Intents:
                 raise DeckError(f"can't open the editor: {error}", "look at $VISUAL and $EDITOR") from error
             await self._away(argv, folder, argv[0])
 
-        self.spawn("editing", work(), group="hand-over")
+        self.spawn("editing", work, group="hand-over")
 
     def edit_source(self, session_id: str, path: str, line: int, folder: str) -> None:
         """Open the editor at a place that a log named; only files in the session's worktree are opened."""
@@ -176,7 +177,7 @@ class Intents:
                 raise DeckError(f"{path} is not a file of this session", "only files in its worktree are opened")
             await self._away(editor.command(found.path, line, os.environ), None, "the editor")
 
-        self.spawn(f"looking for {path}", work(), group="edit")
+        self.spawn(f"looking for {path}", work, group="edit")
 
     async def _away(self, argv: Sequence[str], folder: str | None, what: str) -> None:
         self._deck.set_active(False)

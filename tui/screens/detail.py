@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.widgets import ContentSwitcher
 
 from devdeck.live import LiveDeck
@@ -69,7 +71,7 @@ class DetailPane(Container):
         border-subtitle-color: $deck-muted;
         &:focus-within { border: round $deck-border-focus; }
         & ContentSwitcher { height: 1fr; width: 1fr; }
-        & TabStrip { margin-bottom: 0; }
+        & TabStrip { margin-bottom: 1; }
     }
     """
 
@@ -78,7 +80,7 @@ class DetailPane(Container):
         self._deck = deck
         self._state: SessionState | None = None
         self._tabs: dict[str, SessionTab] = {}
-        self._focus_when_ready = False
+        self._mounting: dict[str, AwaitMount] = {}
 
     def compose(self) -> ComposeResult:
         """Strip and the first tab."""
@@ -120,7 +122,7 @@ class DetailPane(Container):
         tab = self.tab(name)
         if tab.parent is None:
             tab.display = False
-            switcher.mount(tab)
+            self._mounting[name] = switcher.mount(tab)
         if before is not None:
             before.set_shown(False)
         had_focus = before is not None and before.has_focus_within
@@ -136,16 +138,30 @@ class DetailPane(Container):
         self.show(names[(names.index(self.current) + towards) % len(names)])
 
     def focus_content(self) -> None:
-        """Give the focus to the first thing in the tab that takes it."""
-        tab = self._tabs[self.current]
-        self.call_after_refresh(self._focus_in, tab)
+        """Give the focus to the first thing in the tab that takes it, as soon as the tab is there."""
+        name = self.current
+        if name in self._mounting or not self._focus_in(name):
+            self.run_worker(partial(self._focus_later, name), group="focus", exclusive=True, exit_on_error=False)
 
-    def _focus_in(self, tab: SessionTab) -> None:
-        if tab.has_focus_within or not tab.shown:
-            return
+    async def _focus_later(self, name: str) -> None:
+        mounting = self._mounting.pop(name, None)
+        if mounting is not None:
+            await mounting
+        drawn = asyncio.Event()
+        self.call_after_refresh(drawn.set)
+        await drawn.wait()
+        self._focus_in(name)
+
+    def _focus_in(self, name: str) -> bool:
+        tab = self._tabs[name]
+        if name != self.current or not self.screen.is_active:
+            return True
+        if tab.has_focus_within:
+            return True
         inside = [widget for widget in self.screen.focus_chain if tab in widget.ancestors]
         if inside:
             inside[0].focus(scroll_visible=False)
+        return bool(inside)
 
     def holds(self, widget: Widget | None) -> bool:
         """Whether a widget lies in here."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from tui.actions import GLOBAL, Context, Registry
+from tui.actions import GLOBAL, Action, Context, Registry
 from tui.command_line import VERBS
 from tui.screens.dialog import Choice, Dialog
 from tui.widgets.line_view import LineView
 from tui.widgets.spans import Line, Span, Tone, fit, line
 
-KEY_WIDTH = 12
+KEY_WIDTH = 10
 TITLE_WIDTH = 22
 
 
@@ -68,15 +69,27 @@ class Help(Dialog[None]):
         self._show(event.value)
 
     def _show(self, query: str) -> None:
-        self.query_one("#help-lines", HelpLines).put(help_lines(self._registry, self._now_context, query))
+        lines = self.query_one("#help-lines", HelpLines)
+        lines.put(help_lines(self._registry, self._now_context, query, lines.view_width))
+
+    def on_resize(self) -> None:
+        """Break the lines for the new width."""
+        self.call_after_refresh(lambda: self._show(self.query_one("#help-search", Input).value))
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the text."""
         self.query_one("#help-lines", HelpLines).scroll_relative(y=lines, animate=False)
 
 
-def help_lines(registry: Registry, context: Context, query: str) -> tuple[Line, ...]:
-    """The text of the help, for a search; empty shows all."""
+def help_lines(registry: Registry, context: Context, query: str, width: int) -> tuple[Line, ...]:
+    """The text of the help.
+
+    Args:
+        registry: The actions.
+        context: What decides which of them are enabled.
+        query: Words that must occur; empty shows all.
+        width: Cells of a line; longer texts are broken.
+    """
     words = query.casefold().split()
 
     def fits(*texts: str) -> bool:
@@ -89,22 +102,27 @@ def help_lines(registry: Registry, context: Context, query: str) -> tuple[Line, 
         if found:
             lines += [(), (Span(group, Tone.GROUP),)] if lines else [(Span(group, Tone.GROUP),)]
         for action in found:
-            why = action.enabled(context) if action.scope in (GLOBAL, context.scope) else ""
-            where = f"  (in {action.scope})" if action.scope != GLOBAL else ""
-            lines.append(
-                line(
-                    fit((Span(action.label or "–", Tone.STALE if why else Tone.STRONG),), KEY_WIDTH),
-                    fit((Span(action.title, Tone.MUTED if why else Tone.LABEL),), TITLE_WIDTH),
-                    Span(action.help, Tone.MUTED),
-                    Span(where, Tone.STALE),
-                    Span(f"  ✗ now: {why}" if why else "", Tone.DIRTY),
-                )
-            )
+            lines += _rows(action, context, width)
     verbs = [verb for verb in VERBS.values() if fits("command", verb.usage, verb.help, *verb.aliases)]
     if verbs:
         lines += [(), (Span("Commands, after :", Tone.GROUP),)]
     lines += [
-        line(fit((Span(f"{verb.usage}  ", Tone.LABEL),), KEY_WIDTH + TITLE_WIDTH), Span(verb.help, Tone.MUTED))
+        line(fit((Span(f"{verb.usage} ", Tone.LABEL),), KEY_WIDTH + TITLE_WIDTH + 6), Span(verb.help, Tone.MUTED))
         for verb in verbs
     ]
     return tuple(lines) or ((Span("nothing of that name", Tone.MUTED),),)
+
+
+def _rows(action: Action, context: Context, width: int) -> list[Line]:
+    why = action.enabled(context) if action.scope in (GLOBAL, context.scope) else ""
+    where = f" (in {action.scope})" if action.scope != GLOBAL else ""
+    room = max(20, width - KEY_WIDTH - TITLE_WIDTH)
+    texts = [(text, Tone.MUTED) for text in textwrap.wrap(action.help + where, room)]
+    if why:
+        texts += [(text, Tone.DIRTY) for text in textwrap.wrap(f"✗ not now: {why}", room)]
+    first = line(
+        fit((Span(action.label or "–", Tone.STALE if why else Tone.STRONG),), KEY_WIDTH),
+        fit((Span(action.title, Tone.MUTED if why else Tone.LABEL),), TITLE_WIDTH),
+    )
+    blank: Line = (Span(" " * (KEY_WIDTH + TITLE_WIDTH)),)
+    return [line(first if not number else blank, Span(text, tone)) for number, (text, tone) in enumerate(texts)]

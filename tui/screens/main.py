@@ -39,7 +39,6 @@ SPIN = 0.25
 class MainScreen(Screen[None]):
     """List left, detail right, graphs under the list; on narrow terminals list above detail."""
 
-    CSS_PATH = "main.tcss"
     AUTO_FOCUS = "SessionList"
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
@@ -358,7 +357,7 @@ class MainScreen(Screen[None]):
     def _bar_entered(self, event: CommandBar.Entered) -> None:
         self._leave_command_bar()
         if event.mode != "/":
-            self._intents.spawn("saving the history", self._save_history(), group="history")
+            self._intents.spawn("saving the history", self._save_history, group="history")
             self.performer.execute(event.command)
         elif self._search_from_logs:
             logs: Any = self.detail.tab("logs")

@@ -6,18 +6,23 @@ import re
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Container
 
 from devdeck.model import Job, JobState, TestResult
 from tui.widgets import rows
 from tui.widgets.bar import Bar, Part
-from tui.widgets.line_view import Facts, message_lines
+from tui.widgets.line_view import LineView, message_lines
 from tui.widgets.log_pane import LogPane
 from tui.widgets.spans import Line, Span, Tone, line, shorten
 from tui.widgets.tab import SessionTab
 
 MOST_JOBS = 12
 """Jobs in the strip."""
+
+
+class Words(LineView):
+    """What is said where there is no log; takes the focus, so that the tab's keys work."""
+
+    HAS_CURSOR = False
 
 
 class LogsTab(SessionTab):
@@ -46,8 +51,7 @@ class LogsTab(SessionTab):
         """Jobs, log, and what is said without any."""
         yield Bar(id="logs-jobs")
         yield LogPane(id="logs-pane")
-        with Container(id="logs-nothing"):
-            yield Facts(id="logs-words")
+        yield Words(id="logs-nothing")
 
     @property
     def pane(self) -> LogPane:
@@ -75,7 +79,7 @@ class LogsTab(SessionTab):
         self.set_class(job is not None, "-some")
         if job is None:
             self._on_screen = None
-            self.query_one("#logs-words", Facts).put(self._nothing())
+            self.query_one("#logs-nothing", Words).put(self._nothing())
             return
         self._draw_jobs(job)
         if self._on_screen != (job.id, job.running):
@@ -163,7 +167,7 @@ class LogsTab(SessionTab):
     def problem(self, message: str, hint: str) -> None:
         """Show it where the log would be."""
         self.remove_class("-some")
-        self.query_one("#logs-words", Facts).put(message_lines(f"✗ {message}", hint, tone=Tone.ERROR))
+        self.query_one("#logs-nothing", Words).put(message_lines(f"✗ {message}", hint, tone=Tone.ERROR))
 
 
 def job_chip(job: Job, shown: bool, now: float) -> Line:

@@ -8,7 +8,7 @@ from devdeck.model import Sample, SessionState
 from devdeck.state import DeckState
 from tui.widgets import rows
 from tui.widgets.bar import Bar, Part
-from tui.widgets.spans import Line, Span, Tone, clean, line
+from tui.widgets.spans import Line, Span, Tone, clean, line, width_of
 
 _NAMES = {"store": "store", "git": "git", "tmux": "tmux", "jobs": "jobs", "metrics": "metrics"}
 
@@ -48,12 +48,22 @@ class StatusBar(Bar):
         left += [Part(spans, f"trouble:{name}") for name, spans in troubles(state, now)]
         if not left:
             left.append(Part((Span(" "), *overall(state))))
-        right: list[Part] = []
-        if values and selected is not None and selected.sample is not None:
-            right.append(Part(usage(selected.sample)))
-        right.append(Part(counts(state)))
-        right.append(Part(host(state)))
-        self.say(left, right)
+        mine = usage(selected.sample) if values and selected is not None and selected.sample is not None else ()
+        room = self.view_width - min(24, sum(width_of(part.spans) for part in left))
+        right = next((spans for spans in variants(state, mine) if width_of(spans) <= room), ())
+        self.say(left, (Part(right),))
+
+
+def variants(state: DeckState, mine: Line) -> tuple[Line, ...]:
+    """The right side, the fullest first; the first one that fits is shown."""
+    full, short = counts(state), counts(state, words=False)
+    return (
+        line(mine, full, host(state)),
+        line(mine, counts(state, total=False), host(state)),
+        line(mine, short, host(state)),
+        line(mine, short),
+        short,
+    )
 
 
 def overall(state: DeckState) -> Line:
@@ -84,20 +94,21 @@ def troubles(state: DeckState, now: float) -> tuple[tuple[str, Line], ...]:
     return tuple(found)
 
 
-def counts(state: DeckState) -> Line:
-    """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 needs you`."""
+def counts(state: DeckState, *, total: bool = True, words: bool = True) -> Line:
+    """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 to look at`."""
     if not state.loaded:
         return ()
     names = [rows.status(it).name for it in state.sessions.values()]
-    total = len(names)
-    spans = [Span(f" {total} session{'' if total == 1 else 's'}", Tone.MUTED)]
+    spans: list[Span] = []
+    if total and words:
+        spans.append(Span(f" {len(names)} session{'' if len(names) == 1 else 's'}", Tone.MUTED))
     for name, glyph, word, tone in (
         ("running", "●", "running", Tone.RUNNING),
         ("failed", "✗", "failed", Tone.FAILED),
         ("attention", "!", "to look at", Tone.CONFLICT),
     ):
         if found := names.count(name):
-            spans += [Span("  "), Span(f"{glyph} {found} {word}", tone)]
+            spans += [Span("  "), Span(f"{glyph} {found} {word}" if words else f"{glyph}{found}", tone)]
     return line(*spans, "  ")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from textual.reactive import reactive
 
@@ -13,9 +12,6 @@ from tui.widgets.spans import Line, Span, Tone, width_of
 
 class TabStrip(Bar):
     """Tabs by name; `Bar.Pressed.target` is the name of the one clicked."""
-
-    NARROW: ClassVar[int] = 56
-    """Below this width only the shown tab has its name."""
 
     current: reactive[str] = reactive("", init=False, repaint=False)
     """Name of the tab shown."""
@@ -42,14 +38,14 @@ class TabStrip(Bar):
             shown = name == self.current
             tone = Tone.STRONG if shown else Tone.MUTED
             spans: list[Span] = [
-                Span("▐" if shown else " ", Tone.RUNNING),
+                Span("▌" if shown else " ", Tone.RUNNING),
                 Span(f"{number} ", Tone.GROUP if shown else Tone.MUTED),
                 Span(name.capitalize(), tone),
             ]
             mark = self._marks.get(name, ())
             if mark:
                 spans += [Span(" "), *mark]
-            spans.append(Span("▌" if shown else " ", Tone.RUNNING))
+            spans.append(Span(" "))
             parts.append(Part(tuple(spans), name))
         room = self.view_width
         if self.is_attached and sum(width_of(part.spans) for part in parts) > room:
