@@ -291,6 +291,11 @@ def session_row(
         repository = marked(clean(state.session.repository, 24), emphasis.repository, Tone.MUTED)
         label = line(label, "  ", repository)
     branch = branch_of(state)
+    # What has no column of its own stands behind the label, as far as there is room.
+    if not columns.runs and state.running:
+        label = line(label, "  ", runs_cell(state, now))
+    if not columns.branch and branch != state.session.label:
+        label = line(label, "  ", Span(branch, Tone.BRANCH))
     short = shorten(branch, columns.branch, middle=True)
     branch_line = marked(short, emphasis.branch if short == branch else (), Tone.BRANCH)
     cells: list[Line] = [

@@ -12,6 +12,8 @@ from tui.widgets.syntax import highlight
 
 MESSAGE_LINES = 12
 """Lines of a failure's message that are shown."""
+PATH_CELLS = 48
+"""Longest path above the source; a longer one loses its beginning."""
 DETAIL_LINES = 40
 """Lines of the runner's own text that are shown when there is no source."""
 
@@ -53,7 +55,7 @@ class SourceView(LineView):
             lines += [_frame_line(frame, index == chosen) for index, frame in enumerate(frames)]
         self._grounds = {}
         if source is not None:
-            lines += [(), (Span(f" {clean(source.path, 600)}:{source.line}", Tone.GROUP),)]
+            lines += [(), (Span(f" {_place(source)}", Tone.GROUP),)]
             self._grounds[len(lines) + source.line - source.first_line] = Ground.MARKED
             lines += _source_lines(source)
         else:
@@ -84,6 +86,12 @@ class SourceView(LineView):
     def content_width(self) -> int:
         """The longest line."""
         return self._width
+
+
+def _place(source: Source) -> str:
+    """The end of the path, which tells more than its beginning, and the line."""
+    path = clean(source.path, 600)
+    return f"{path if len(path) <= PATH_CELLS else '…' + path[1 - PATH_CELLS :]}:{source.line}"
 
 
 def _frame_line(frame: Frame, chosen: bool) -> Line:
