@@ -63,6 +63,7 @@ class RunningDeck:
         self._jobs = JobCollector(self._hub, deck, self._pace, self._followers, clock)
         self._usage = UsageCollector(self._hub, self._pace, self._samplers, clock)
         self._census.on_store_change = self._jobs.store_changed
+        self._git.on_gone = self._census.nudge
         self._hub.subscribe(self._membership_changed)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -78,6 +79,16 @@ class RunningDeck:
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Be told of each change, on the event loop; returns a function that ends it."""
         return self._hub.subscribe(subscriber)
+
+    def prime(self) -> None:
+        """Take over what the store remembers, for the first paint: some milliseconds, before there is an event loop.
+
+        Nothing is taken over when the store knows no session: whether there are any is for the census to say.
+        """
+        sessions = {session.id: session for session in self._deck.store.sessions()}
+        if sessions:
+            self._hub.set_sessions(sessions)
+            self._jobs.prime()
 
     async def start(self) -> None:
         """Start the collectors; returns at once."""

@@ -25,7 +25,9 @@ def show(*, read_only: bool) -> int:
     deck = Deck.open()
     log_to_file(deck.paths.log)
     try:
-        return run(RunningDeck(deck, read_only=read_only))
+        running = RunningDeck(deck, read_only=read_only)
+        running.prime()
+        return run(running)
     finally:
         deck.close()
 

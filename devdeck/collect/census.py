@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from pathlib import Path
 
 from devdeck import discover
 from devdeck.collect.base import Pace, wait_for
@@ -18,6 +17,9 @@ LOOK = 0.5
 """Seconds between two looks at the store's change counter and the worktree folders (microseconds each)."""
 
 LOOK_IDLE = 2.0
+
+WHOLE_LOOK = 10.0
+"""Seconds after which everything is read anew although nothing was announced: a worktree's folder removed by hand."""
 
 
 class Census:
@@ -68,7 +70,8 @@ class Census:
 
     def _look(self, before: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Session, ...] | None]:
         known = self._store.repositories()
-        marks: tuple[object, ...] = (self._store.change_count(), known, *(_worktrees_mark(path) for _, path in known))
+        turn = int(self._clock() / WHOLE_LOOK)
+        marks = (self._store.change_count(), turn, known, *(_worktrees_mark(path) for _, path in known))
         if marks == before:
             return marks, None
         return marks, discover.find_sessions(self._store.sessions(), known, self._terminals)
@@ -90,25 +93,12 @@ class Census:
         self._hub.update(patches)
 
 
-def _worktrees_mark(root: str) -> object:
-    """A value that changes when a linked worktree is added to or removed from a repository, or checks out a branch."""
+def _worktrees_mark(root: str) -> int:
+    """A value that changes when git adds a linked worktree to a repository or takes one away: one `stat`."""
     common = repository.common_dir(root)
     if common is None:
-        return None
-    marks: list[object] = []
-    try:
-        folder = common / "worktrees"
-        marks.append(folder.stat().st_mtime_ns)
-        for entry in sorted(folder.iterdir()):
-            marks.append((entry.name, _mtime(entry / "gitdir"), _mtime(entry / "HEAD")))
-    except OSError:
-        return (*marks, None)
-    # A worktree folder removed by hand leaves its entry behind.
-    return (*marks, tuple(Path(place).exists() for place in discover.linked_worktrees(common)))
-
-
-def _mtime(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
         return 0
+    try:
+        return (common / "worktrees").stat().st_mtime_ns
+    except OSError:
+        return 1

@@ -57,6 +57,12 @@ class JobCollector:
             self._followers[job.id] = follower
         return follower.results
 
+    def prime(self) -> None:
+        """Publish what the store remembers, without looking at files and processes."""
+        self._jobs = self._deck.store.recent_jobs(SHOWN)
+        self._runs = self._deck.store.last_runs()
+        self._publish()
+
     async def run(self) -> None:
         """Follow until cancelled."""
         loop = asyncio.get_running_loop()

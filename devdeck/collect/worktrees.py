@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from devdeck.collect.base import Pace, wait_for
-from devdeck.errors import DeckError
+from devdeck.errors import DeckError, NotFound
 from devdeck.git import status, watch
 from devdeck.model import Fact, GitFacts, Health, Session
 from devdeck.state import StateHub
@@ -21,6 +21,9 @@ TRICKLE = 20.0
 
 POLL = 5.0
 """Seconds between looks at the rows on screen while the watcher can't watch."""
+
+AIM = 0.5
+"""Seconds for which folders to watch are gathered before the watcher gets them."""
 
 FOLDERS_AGE = 30.0
 """Seconds after which a worktree that changes again has its watched folders listed anew: it may have new ones."""
@@ -43,13 +46,17 @@ class GitCollector:
         self._folders_at: dict[str, float] = {}
         self._watcher: watch.FolderWatcher | None = None
         self._wake = asyncio.Event()
+        self._aim = asyncio.Event()
         self._problem = ""
         self._looked: dict[str, float] = {}
+        self.on_gone: Callable[[], None] = lambda: None
+        """Called when a worktree turned out to be gone."""
 
     def sessions_changed(self) -> None:
         """Look at sessions that are new and forget those that went."""
         sessions = self._hub.state.sessions
         for gone in self._looked.keys() - sessions.keys():
+            self._aim.set()
             for table in (self._looked, self._not_before, self._folders, self._folders_at):
                 table.pop(gone, None)
         new = sessions.keys() - self._looked.keys() - self._busy
@@ -80,6 +87,7 @@ class GitCollector:
             async with asyncio.TaskGroup() as group:
                 tasks += [group.create_task(self._worker(watcher)) for _ in range(min(4, os.cpu_count() or 2))]
                 group.create_task(self._trickle())
+                group.create_task(self._aiming(watcher))
         finally:
             await loop.run_in_executor(None, watcher.stop)
 
@@ -153,6 +161,8 @@ class GitCollector:
             facts = await status.status_async(session.worktree, TIMEOUT)
             fact: Fact[GitFacts] = Fact(value=facts, at=self._clock())
         except DeckError as error:
+            if isinstance(error, NotFound):
+                self.on_gone()
             before = self._hub.state.sessions.get(session.id)
             last = before.git if before else Fact()
             fact = Fact(value=last.value, at=last.at, error=error.message)
@@ -183,6 +193,14 @@ class GitCollector:
             folders = await loop.run_in_executor(self._executor, watch.watched_folders, session.worktree)
         except DeckError:
             return
-        if session.id in self._hub.state.sessions:
+        if session.id in self._hub.state.sessions and self._folders.get(session.id) != folders:
             self._folders[session.id] = folders
-            await loop.run_in_executor(self._executor, watcher.set_targets, dict(self._folders))
+            self._aim.set()
+
+    async def _aiming(self, watcher: watch.FolderWatcher) -> None:
+        """Hand the watcher its folders once a batch of sessions has them: each time it starts anew."""
+        while True:
+            await self._aim.wait()
+            await asyncio.sleep(AIM)
+            self._aim.clear()
+            watcher.set_targets(dict(self._folders))

@@ -59,6 +59,25 @@ async def test_what_others_do_shows(live: RunningDeck, deck: Deck, repository: P
     await auntil(lambda: not live.state.sessions)
 
 
+async def test_the_first_paint_has_what_the_store_remembers(deck: Deck, repository: Path) -> None:
+    session = deck.sessions.start("one", str(repository))
+    job = deck.work.run(session, ("true",))
+    live = RunningDeck(deck)
+    live.prime()
+    assert live.state.loaded
+    assert [state.session for state in live.state.sessions.values()] == [session]
+    assert live.state.sessions[session.id].jobs[0].id == job.id
+    assert live.state.sessions[session.id].terminal.at is None
+    await live.stop()
+
+
+async def test_without_sessions_the_first_paint_claims_nothing(deck: Deck) -> None:
+    live = RunningDeck(deck)
+    live.prime()
+    assert not live.state.loaded
+    await live.stop()
+
+
 async def test_edits_commits_and_checkouts_show(live: RunningDeck, repository: Path) -> None:
     id_ = await started(live, "one", repository)
     place = Path(live.state.sessions[id_].session.worktree)
