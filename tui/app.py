@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import select
 import signal
-import sys
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
@@ -20,6 +18,7 @@ from devdeck.live import LiveDeck
 from tui import preferences
 from tui.history import History
 from tui.intents import Intents
+from tui.lifeline import STATUS, Lifeline
 from tui.screens.main import MainScreen
 from tui.theme import DEFAULT_THEME, DeckTheme, load_themes, token_defaults
 
@@ -27,8 +26,6 @@ _log = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 6.0
 """Seconds that the deck gets to stop its collectors."""
-TERMINAL_CHECK = 2.0
-"""Seconds between two looks at whether the terminal is still there."""
 
 
 class DeckApp(App[int]):
@@ -81,8 +78,6 @@ class DeckApp(App[int]):
         """Paint first; then start the deck."""
         self.call_after_refresh(self._begin)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
-        if not self.is_headless:
-            self.set_interval(TERMINAL_CHECK, self._check_terminal, name="terminal-gone")
 
     def _begin(self) -> None:
         self.intents.spawn("starting the deck", self._start_deck, group="start")
@@ -122,21 +117,6 @@ class DeckApp(App[int]):
         """Leave."""
         self.main.performer.quit()
 
-    def _check_terminal(self) -> None:
-        if terminal_gone():
-            self.exit(129)
-
-
-def terminal_gone() -> bool:
-    """Whether the terminal that the dashboard was started in has been closed."""
-    stdin = sys.__stdin__
-    if stdin is None or stdin.closed:
-        return True
-    poll = select.poll()
-    poll.register(stdin.fileno(), select.POLLHUP | select.POLLERR)
-    gone = select.POLLHUP | select.POLLERR | select.POLLNVAL
-    return any(event & gone for _, event in poll.poll(0))
-
 
 def run(deck: LiveDeck) -> int:
     """Show the dashboard until it is left.
@@ -156,6 +136,8 @@ async def _run(deck: LiveDeck) -> int:
     for number in (signal.SIGHUP, signal.SIGTERM):
         with suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, app.exit, 128 + number)
+    lifeline = Lifeline(lambda: loop.call_soon_threadsafe(app.exit, STATUS))
+    lifeline.hold()
     try:
         result = await app.run_async()
         return result if result is not None else (app.return_code or 0)
@@ -164,3 +146,4 @@ async def _run(deck: LiveDeck) -> int:
             await asyncio.wait_for(deck.stop(), STOP_TIMEOUT)
         except TimeoutError:
             _log.warning("the deck did not stop within %s s", STOP_TIMEOUT)
+        lifeline.let_go()

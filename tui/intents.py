@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
 from typing import Any
 
 from textual.app import App
@@ -43,7 +42,7 @@ class Intents:
             work: The work; `DeckError`s are shown, others are shown and logged. None ends the dashboard.
             group: Group of the worker.
         """
-        self._app.run_worker(partial(self._guarded, words, work), group=group, name=group, exit_on_error=False)
+        self._app.run_worker(self._guarded(words, work), group=group, name=group, exit_on_error=False)
 
     async def _guarded(self, words: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._number += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -45,9 +44,8 @@ class Driver:
 
     async def settle(self) -> None:
         """Let everything that is on its way arrive: messages, and workers that come to an end."""
-        for _ in range(3):
-            await self.pilot.pause()
-            await asyncio.sleep(0)
+        await self.pilot.pause()
+        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object]) -> None:
         await auntil(lambda: bool(condition()))

@@ -10,8 +10,9 @@ from tests.tui.fake import session
 from tui.actions import ACTIONS, GLOBAL, SCOPES, Action, Context, Registry, keys_markdown
 from tui.widgets.line_view import LineView
 from tui.widgets.log_pane import LogPane
+from tui.widgets.result_list import ResultList
 from tui.widgets.session_list import SessionList
-from tui.widgets.tests_tab import ResultList, TestsTab
+from tui.widgets.tests_tab import TestsTab
 
 
 def action(id_: str, key: str, **fields: object) -> Action:
@@ -32,8 +33,8 @@ def test_two_actions_on_one_key_in_one_scope_are_an_error() -> None:
 
 
 def test_the_focused_panes_key_wins() -> None:
-    def meant(key: str, scope: str, **fields: bool) -> str:
-        found = ACTIONS.resolve(key, Context(scope=scope)._replace(**fields))
+    def meant(key: str, scope: str, failure_open: bool = False) -> str:
+        found = ACTIONS.resolve(key, Context(scope=scope, failure_open=failure_open))
         return found.id if found is not None else ""
 
     assert meant("slash", "sessions") == "view.filter"

@@ -13,17 +13,21 @@ from tui.palette import ActionProvider, JobProvider, RepositoryProvider, Session
 MakeDeck = Callable[..., FakeDeck]
 
 
+def is_open(it: Driver) -> bool:
+    return isinstance(it.app.screen, CommandPalette)
+
+
 async def choose(it: Driver, query: str) -> None:
     await it.press("ctrl+p")
-    await it.until(lambda: CommandPalette.is_open(it.app))
+    await it.until(lambda: is_open(it))
     await it.type(query)
     palette = it.app.screen
     await it.until(lambda: palette.query_one("CommandList").option_count)  # type: ignore[attr-defined]
     await it.until(lambda: not palette.query_one("CommandList").has_class("--populating"))
     await it.press("enter")
-    if CommandPalette.is_open(it.app):
+    if is_open(it):
         await it.press("enter")
-    await it.until(lambda: not CommandPalette.is_open(it.app))
+    await it.until(lambda: not is_open(it))
 
 
 async def test_reaches_sessions(make_deck: MakeDeck) -> None:

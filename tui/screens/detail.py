@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from textual.app import ComposeResult
@@ -69,7 +68,6 @@ class DetailPane(Container):
         border: round $deck-border;
         border-title-color: $deck-label;
         border-subtitle-color: $deck-muted;
-        &:focus-within { border: round $deck-border-focus; }
         & ContentSwitcher { height: 1fr; width: 1fr; }
         & TabStrip { margin-bottom: 1; }
     }
@@ -80,6 +78,7 @@ class DetailPane(Container):
         self._deck = deck
         self._state: SessionState | None = None
         self._tabs: dict[str, SessionTab] = {}
+        self._focus_inside = False
         self._mounting: dict[str, AwaitMount] = {}
 
     def compose(self) -> ComposeResult:
@@ -92,6 +91,20 @@ class DetailPane(Container):
     def on_mount(self) -> None:
         """The first tab is shown."""
         self.strip.current = "overview"
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._draw_border))
+
+    def mark_focus(self, inside: bool) -> None:
+        """Show whether the focus is in here.
+
+        By an inline style: a class or `:focus-within` would style every widget in here anew, tens of milliseconds.
+        """
+        if inside != self._focus_inside:
+            self._focus_inside = inside
+            self._draw_border()
+
+    def _draw_border(self) -> None:
+        token = "deck-border-focus" if self._focus_inside else "deck-border"
+        self.styles.border = ("round", self.app.theme_variables[token])
 
     @property
     def strip(self) -> TabStrip:
@@ -141,7 +154,7 @@ class DetailPane(Container):
         """Give the focus to the first thing in the tab that takes it, as soon as the tab is there."""
         name = self.current
         if name in self._mounting or not self._focus_in(name):
-            self.run_worker(partial(self._focus_later, name), group="focus", exclusive=True, exit_on_error=False)
+            self.run_worker(self._focus_later(name), group="focus", exit_on_error=False)
 
     async def _focus_later(self, name: str) -> None:
         mounting = self._mounting.pop(name, None)

@@ -40,8 +40,8 @@ class MainScreen(Screen[None]):
     """List left, detail right, graphs under the list; on narrow terminals list above detail."""
 
     AUTO_FOCUS = "SessionList"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  no ClassVar in the base
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"key('{key}')", show=False, priority=True)
         for key in ACTIONS.keys()  # noqa: SIM118  no mapping
@@ -188,6 +188,7 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
+        self._share_room()
         self.graphs.show(self._deck, self.selected)
         self._show_status()
 
@@ -235,8 +236,13 @@ class MainScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Other keys matter now; on small terminals the focused pane gets the room."""
-        self.set_class(self.detail.holds(event.widget), "-in-detail")
+        self.detail.mark_focus(self.detail.holds(event.widget))
+        self._share_room()
         self._show_keys()
+
+    def _share_room(self) -> None:
+        small = self.has_class("-narrow") and self.has_class("-short")
+        self.query_one("#side").set_class(small and self.detail.holds(self.focused), "-aside")
 
     def step_focus(self, towards: int) -> None:
         """Move the focus to another pane."""
@@ -254,10 +260,12 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._resized)
 
     def go_back(self) -> None:
-        """One level out: the failure, the search, the zoom, the detail, the filter."""
+        """One level out: the failure, its source, the search, the zoom, the detail, the filter."""
         tab: Any = self.detail.tab(self.detail.current)
         if self._scope() == "tests" and tab.chosen is not None:
             tab.action_close()
+        elif self._scope() == "logs" and tab.check_action("close_source", ()):
+            tab.action_close_source()
         elif self._scope() == "logs" and tab.pane.status.query:
             tab.search("")
         elif self.has_class("-zoomed"):
@@ -339,7 +347,7 @@ class MainScreen(Screen[None]):
     def open_command_bar(self, mode: str, text: str = "") -> None:
         """Show the line at the bottom."""
         self._search_from_logs = self._scope() == "logs"
-        self.add_class("-command")
+        self.query_one("#bars").add_class("-command")
         self.command_bar.open(mode, text)
 
     @on(CommandBar.Typed)
@@ -366,7 +374,7 @@ class MainScreen(Screen[None]):
             self._filter(event.line)
 
     def _leave_command_bar(self) -> None:
-        self.remove_class("-command")
+        self.query_one("#bars").remove_class("-command")
         if self._search_from_logs:
             self.detail.focus_content()
         else:

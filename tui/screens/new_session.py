@@ -155,7 +155,7 @@ class NewSession(Dialog[str]):
             return
         self._busy = True
         self.complain("… making branch, worktree and terminal", tone=Tone.MUTED)
-        self.run_worker(self._create, exit_on_error=False, name="new-session")
+        self.run_worker(self._create(), exit_on_error=False, name="new-session")
 
     async def _create(self) -> None:
         label = self.query_one("#new-label", Input).value.strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -45,7 +44,7 @@ class RemoveSession(Dialog[Operation]):
         """Ask for the plan."""
         self._show()
         self.offer((_CANCEL,))
-        self.run_worker(self._look, exit_on_error=False, name="removal-plan")
+        self.run_worker(self._look(), exit_on_error=False, name="removal-plan")
 
     async def _look(self) -> None:
         try:
@@ -111,7 +110,7 @@ class RemoveSession(Dialog[Operation]):
         if not self._busy:
             self._busy = True
             self.complain("… removing", tone=Tone.MUTED)
-            self.run_worker(partial(self._remove, force), exit_on_error=False, name="removal")
+            self.run_worker(self._remove(force), exit_on_error=False, name="removal")
 
     async def _remove(self, force: bool) -> None:
         try:

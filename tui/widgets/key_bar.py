@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual import events
+
 from tui.actions import Context, Registry
 from tui.widgets.bar import Bar, Part
 from tui.widgets.spans import Span, Tone, width_of
@@ -33,6 +35,6 @@ class KeyBar(Bar):
             parts.append(Part(spans, action.id))
         self.say(parts)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Fit the keys again."""
         self.show(self._keys_for)

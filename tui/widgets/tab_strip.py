@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from textual import events
 from textual.reactive import reactive
 
 from tui.widgets.bar import Bar, Part
@@ -57,6 +58,6 @@ class TabStrip(Bar):
             return part
         return Part((*part.spans[:2], Span(part.spans[2].text[:4], part.spans[2].tone), *part.spans[3:]), part.target)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Fit the names again."""
         self.build()
