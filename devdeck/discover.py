@@ -42,8 +42,12 @@ def known_roots(
     made: Iterable[Session], known: Iterable[tuple[str, str]], terminals: Iterable[Terminal]
 ) -> tuple[str, ...]:
     """Main worktrees of all repositories to look into, sorted: of sessions, of the store, and where terminals are."""
+    made = tuple(made)
+    ids = {session.id for session in made}
     roots = {session.repository_path for session in made} | {path for _, path in known}
     for terminal in terminals:
+        if terminal.devdeck_id in ids:
+            continue
         place = repositories.worktree_root(terminal.path)
         root = repositories.main_root(place) if place else None
         if root:

@@ -117,7 +117,7 @@ class RunningDeck:
     def look_at(self, selected: str | None, visible: Sequence[str]) -> None:
         """Say which session is selected and which rows are on screen."""
         if selected != self._pace.selected and selected is not None:
-            self._git.mark({selected})
+            self._git.attend(selected)
         self._pace.selected = selected
         self._pace.visible = tuple(visible)
 

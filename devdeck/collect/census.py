@@ -18,7 +18,7 @@ LOOK = 0.5
 
 LOOK_IDLE = 2.0
 
-WHOLE_LOOK = 10.0
+WHOLE_LOOK = 30.0
 """Seconds after which everything is read anew although nothing was announced: a worktree's folder removed by hand."""
 
 

@@ -16,7 +16,7 @@ TICK, TICK_IDLE = 2.0, 5.0
 """Seconds between two passes while the dashboard is looked at, and while it is not."""
 
 
-CONFIRM = 8.0
+CONFIRM = 11.0
 """Seconds after which a sample that looks the same is passed on all the same, so that its age stays true."""
 
 

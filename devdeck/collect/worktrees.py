@@ -68,6 +68,15 @@ class GitCollector:
         self._dirty |= session_ids
         self._wake.set()
 
+    def attend(self, session_id: str) -> None:
+        """The session was selected: look at it unless the watcher would have told of a change."""
+        state = self._hub.state.sessions.get(session_id)
+        covered = self._watcher is not None and session_id in self._watcher.coverage
+        if state is None or (covered and state.git.value is not None):
+            return
+        if state.git.at is None or self._clock() - state.git.at > POLL:
+            self.mark({session_id})
+
     async def run(self) -> None:
         """Watch and look until cancelled."""
         loop = asyncio.get_running_loop()
