@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -10,7 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from devdeck.text import one_line
@@ -40,7 +42,6 @@ class CommandInput(Input):
         Binding("shift+tab", "complete(-1)", "Complete backwards", show=False),
         Binding("up", "recall(-1)", "Older", show=False),
         Binding("down", "recall(1)", "Newer", show=False),
-        Binding("escape", "leave", "Close", show=False),
     ]
 
     class Complete(Message):
@@ -57,9 +58,6 @@ class CommandInput(Input):
             super().__init__()
             self.step = step
 
-    class Left(Message):
-        """Escape."""
-
     def action_complete(self, step: int) -> None:
         """Ask for a completion."""
         self.post_message(self.Complete(step))
@@ -68,15 +66,35 @@ class CommandInput(Input):
         """Ask for a line of the history."""
         self.post_message(self.Recall(step))
 
-    def action_leave(self) -> None:
-        """Ask to close."""
-        self.post_message(self.Left())
+    @property
+    def bar(self) -> CommandBar:
+        """The bar that it is in."""
+        return next(it for it in self.ancestors if isinstance(it, CommandBar))
 
     def on_key(self, event: events.Key) -> None:
-        """Backspace in an empty line closes it, as in vi."""
-        if event.key == "backspace" and not self.value:
-            event.stop()
-            self.action_leave()
+        """Enter and escape close it before the next key is looked at; a binding would be found later.
+
+        What was typed ahead of the closing means what it meant. Backspace in an empty line closes it, as in vi.
+        """
+        bar = self.bar
+        if not bar.is_open:
+            _after(bar.ancestors_with_self, self.app, events.Key(event.key, event.character))
+        elif event.key == "enter":
+            bar.enter(self.value)
+        elif event.key == "escape" or (event.key == "backspace" and not self.value):
+            bar.leave()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+
+def _after(nodes: Sequence[MessagePump], app: MessagePump, key: events.Key) -> None:
+    """Press a key once each of the nodes has handled what it was sent before."""
+    if nodes:
+        nodes[0].call_later(_after, nodes[1:], app, key)
+    else:
+        app.post_message(key)
 
 
 class CommandBar(Container):
@@ -136,6 +154,7 @@ class CommandBar(Container):
         self._recalled = 0
         self._draft = ""
         self._error: CommandError | None = None
+        self._before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Hint, sign and line."""
@@ -167,6 +186,7 @@ class CommandBar(Container):
             text: What is there already.
         """
         self.mode = mode
+        self._before = self.screen.focused
         self._names = self._world()
         self._recalled, self._draft, self._error = 0, "", None
         self._forget_candidates()
@@ -174,12 +194,15 @@ class CommandBar(Container):
         self.add_class("-open")
         self.input.value = text
         self.input.cursor_position = len(text)
-        self.input.focus()
+        # At once: keys that were typed ahead are text, and must not do what they mean elsewhere.
+        self.screen.set_focus(self.input, scroll_visible=False)
         self._show_hint()
 
     def close(self) -> None:
-        """Hide the line."""
+        """Hide the line and give the focus back."""
         self.remove_class("-open")
+        before, self._before = self._before, None
+        self.screen.set_focus(before if before is not None and before.is_attached else None, scroll_visible=False)
 
     def _ghost(self, value: str) -> str | None:
         if not value or self.mode == "/":
@@ -196,7 +219,7 @@ class CommandBar(Container):
         if self._error is not None:
             return line(
                 Span(f" ✗ {clean(self._error.message, 200)}", Tone.FAILED),
-                Span(f"  expected: {clean(self._error.expected, 300)}", Tone.MUTED),
+                Span(f" → {clean(self._error.expected, 300)}", Tone.MUTED),
             )
         value = self.input.value
         found = self._candidates or command_line.complete(self.mode, value, self._names)
@@ -229,10 +252,9 @@ class CommandBar(Container):
         self._show_hint()
         self.post_message(self.Typed(self.mode, event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def enter(self, typed: str) -> None:
         """Read the line; what can't be read stays, with what was expected."""
-        event.stop()
-        text = one_line(event.value)
+        text = one_line(typed)
         try:
             command = command_line.parse(self.mode, text, self._world())
         except CommandError as error:
@@ -244,9 +266,8 @@ class CommandBar(Container):
         self.close()
         self.post_message(self.Entered(self.mode, text, command))
 
-    def on_command_input_left(self, event: CommandInput.Left) -> None:
-        """Close."""
-        event.stop()
+    def leave(self) -> None:
+        """Close without entering anything."""
         self.close()
         self.post_message(self.Closed(self.mode))
 
