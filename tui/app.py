@@ -20,7 +20,8 @@ from tui.history import History
 from tui.intents import Intents
 from tui.lifeline import STATUS, Lifeline
 from tui.screens.main import MainScreen
-from tui.theme import DEFAULT_THEME, DeckTheme, load_themes, token_defaults
+from tui.theme import DEFAULT_THEME, load_themes, token_defaults
+from tui.widgets.session_order import SORTS
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,17 @@ class DeckApp(App[int]):
             self.register_theme(theme.textual)
         wanted = self._preferences.theme
         self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        self._dress(self.theme)
+
+    def _dress(self, name: str) -> None:
+        """Give logs and terminal previews the theme's own sixteen colours."""
+        theme = self._deck_themes.get(name)
+        if theme is None:
+            return
+        if theme.textual.dark:
+            self.ansi_theme_dark = theme.terminal
+        else:
+            self.ansi_theme_light = theme.terminal
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The deck's tokens, for themes that do not set them."""
@@ -67,7 +79,8 @@ class DeckApp(App[int]):
 
     def get_default_screen(self) -> MainScreen:
         """The one screen."""
-        return MainScreen(self._deck, self.intents, self.history)
+        order = next((it for it in SORTS if it == self._preferences.sort), SORTS[0])
+        return MainScreen(self._deck, self.intents, self.history, order)
 
     @property
     def main(self) -> MainScreen:
@@ -77,7 +90,7 @@ class DeckApp(App[int]):
     def on_mount(self) -> None:
         """Paint first; then start the deck."""
         self.call_after_refresh(self._begin)
-        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
 
     def _begin(self) -> None:
         self.intents.spawn("starting the deck", self._start_deck, group="start")
@@ -88,18 +101,19 @@ class DeckApp(App[int]):
         await self._deck.start()
         await asyncio.to_thread(self.history.load)
 
-    def _remember_theme(self, theme: Theme) -> None:
-        chosen = preferences.Preferences(theme=theme.name, sort=self._preferences.sort)
-        if chosen == self._preferences:
-            return
-        self._preferences = chosen
-        save = partial(asyncio.to_thread, preferences.save, self._preferences_path, chosen)
-        self.intents.spawn("saving the theme", save, group="preferences")
+    def _theme_changed(self, theme: Theme) -> None:
+        self._dress(theme.name)
+        self._remember(preferences.Preferences(theme=theme.name, sort=self._preferences.sort))
 
-    @property
-    def deck_theme(self) -> DeckTheme | None:
-        """The theme in use, when it is one of the deck's."""
-        return self._deck_themes.get(self.theme)
+    def on_main_screen_sorted(self, event: MainScreen.Sorted) -> None:
+        """Remember the order."""
+        self._remember(preferences.Preferences(theme=self._preferences.theme, sort=event.order))
+
+    def _remember(self, chosen: preferences.Preferences) -> None:
+        if chosen != self._preferences:
+            self._preferences = chosen
+            save = partial(asyncio.to_thread, preferences.save, self._preferences_path, chosen)
+            self.intents.spawn("saving the choice", save, group="preferences")
 
     def on_app_focus(self, event: events.AppFocus) -> None:
         """The terminal is looked at."""

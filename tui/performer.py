@@ -10,10 +10,11 @@ from textual.app import App
 from devdeck.live import LiveDeck
 from devdeck.model import Job, JobKind, Operation, SessionState
 from tui.actions import ACTIONS, Context
-from tui.command_line import SORTS, Command
+from tui.command_line import Command
 from tui.intents import Intents
 from tui.screens.detail import TABS, DetailPane
 from tui.widgets.session_list import SessionList
+from tui.widgets.session_order import SORTS, Sort
 
 
 class Stage(Protocol):
@@ -44,6 +45,9 @@ class Stage(Protocol):
 
     def set_theme(self, name: str) -> None:
         """Change the theme and remember it."""
+
+    def set_sort(self, order: Sort) -> None:
+        """Change the order of the sessions and remember it."""
 
 
 class Performer:
@@ -240,7 +244,8 @@ class Performer:
     # View
 
     def _sort(self) -> None:
-        order = self._stage.sessions.cycle_sort()
+        order = SORTS[(SORTS.index(self._stage.sessions.sort) + 1) % len(SORTS)]
+        self._stage.set_sort(order)
         self._intents.toast(f"sorted by {order}")
 
     def _follow(self) -> None:
@@ -342,9 +347,9 @@ class Performer:
         self._stage.sessions.focus()
 
     def _sort_by(self, command: Command) -> None:
-        if command.words and command.words[0] in SORTS:
-            order: Any = command.words[0]
-            self._stage.sessions.sort = order
+        order = next((it for it in SORTS if it in command.words), None)
+        if order is not None:
+            self._stage.set_sort(order)
         else:
             self._sort()
 

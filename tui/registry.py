@@ -52,12 +52,8 @@ class Context(NamedTuple):
     selected: SessionState | None = None
     job: Job | None = None
     """The job whose log is shown, else the newest of the selected session."""
-    filtered: bool = False
-    """Whether the list is filtered."""
     failure_open: bool = False
     """Whether the tests tab shows a failure with its source."""
-    rerun: bool = False
-    """Whether something was run that can be run again."""
     can_hand_over: bool = True
     """Whether the terminal can be handed to another program."""
 

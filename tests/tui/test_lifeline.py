@@ -40,7 +40,7 @@ def test_an_orderly_end_is_asked_for_and_then_it_ends_for_sure(terminal: int, mo
 
     monkeypatch.setattr(lifeline, "EVERY", 0.01)
     monkeypatch.setattr(lifeline, "GRACE", 0.05)
-    monkeypatch.setattr(lifeline.os, "_exit", end_process)
+    monkeypatch.setattr(os, "_exit", end_process)
     Lifeline(asked.set).hold()
     os.close(terminal)
     assert asked.wait(20)

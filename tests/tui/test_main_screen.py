@@ -14,6 +14,7 @@ from tests.tui.fake import NOW, FakeDeck, session, varied
 from tui.screens.help import Help
 from tui.screens.new_session import NewSession
 from tui.screens.removal import RemoveSession
+from tui.theme import load_themes
 
 MakeDeck = Callable[..., FakeDeck]
 
@@ -412,8 +413,20 @@ async def test_the_theme_is_remembered(make_deck: MakeDeck, tmp_path: Path) -> N
         await it.press("enter")
         await it.until(lambda: (deck.paths.state / "dashboard.json").exists())
         assert it.app.theme == other
+        colours = load_themes()[0][other].terminal
+        await it.until(lambda: it.app.ansi_theme.ansi_colors[1] == colours.ansi_colors[1])
     async with driving(deck) as again:
         assert again.app.theme == other
+
+
+async def test_the_order_is_remembered(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as it:
+        await it.press("s")
+        assert it.main.sessions.sort == "attention"
+        await it.until(lambda: (deck.paths.state / "dashboard.json").exists())
+    async with driving(deck) as again:
+        assert again.main.sessions.sort == "attention"
 
 
 async def test_an_empty_deck_says_what_to_do(make_deck: MakeDeck) -> None:

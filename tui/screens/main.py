@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
@@ -29,6 +30,7 @@ from tui.widgets.command_bar import CommandBar
 from tui.widgets.graphs import Graphs
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.session_list import SessionList
+from tui.widgets.session_order import Sort
 from tui.widgets.spans import clean
 from tui.widgets.status_bar import StatusBar
 
@@ -47,8 +49,16 @@ class MainScreen(Screen[None]):
         for key in ACTIONS.keys()  # noqa: SIM118  no mapping
     ]
 
-    def __init__(self, deck: LiveDeck, intents: Intents, history: History) -> None:
+    class Sorted(Message):
+        """Another order of the sessions was chosen."""
+
+        def __init__(self, order: Sort) -> None:
+            super().__init__()
+            self.order = order
+
+    def __init__(self, deck: LiveDeck, intents: Intents, history: History, order: Sort) -> None:
         super().__init__()
+        self._first_order = order
         self._deck = deck
         self._intents = intents
         self._history = history
@@ -73,6 +83,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show what is known and listen for more."""
         self._intents.on_busy = self._busy_changed
+        self.sessions.sort = self._first_order
         self._bridge.open()
         self._show_all()
 
@@ -207,7 +218,6 @@ class MainScreen(Screen[None]):
             loaded=self._deck.state.loaded,
             selected=selected,
             job=shown or newest,
-            filtered=bool(self.sessions.filter_text.strip()),
             failure_open=tests is not None and tests.chosen is not None,
             can_hand_over=not handoff.why_not(self.app),
         )
@@ -391,5 +401,10 @@ class MainScreen(Screen[None]):
         self.sessions.border_title = Content(f"Sessions /{shown}" if shown else "Sessions")
 
     def set_theme(self, name: str) -> None:
-        """Change the theme and remember it."""
+        """Change the theme; the app remembers it."""
         self.app.theme = name
+
+    def set_sort(self, order: Sort) -> None:
+        """Change the order of the sessions; the app remembers it."""
+        self.sessions.sort = order
+        self.post_message(self.Sorted(order))

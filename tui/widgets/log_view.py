@@ -7,7 +7,7 @@ the rows in view; the last row says what is shown.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -167,7 +167,9 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """Read the file, as long as the pane can be seen."""
         self.workers.cancel_group(self, "log-read")
         if self._feed is not None and self._visible:
-            self.run_worker(self._feed.run(), group="log-read", exclusive=True)
+            # A function and not a coroutine: a worker that is replaced before it began would leave that unawaited.
+            work: Callable[[], Awaitable[None]] = self._feed.run
+            self.run_worker(work, group="log-read", exclusive=True)
 
     def _told(self, news: News) -> None:
         """Take over what was read."""

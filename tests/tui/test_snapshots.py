@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from devdeck.live import RemovalPlan
+from devdeck.model import Health
+from devdeck.state import StateHub
+from tests.tui.driving import Driver, driving
+from tests.tui.fake import NOW, FakeDeck
+from tests.tui.snapshots import Snapshots
+
+MakeDeck = Callable[..., FakeDeck]
+SIZES = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+
+
+async def calm(it: Driver) -> None:
+    """Wait until all workers that end have ended and nothing moves any more."""
+    before = ""
+    for _ in range(50):
+        await it.settle()
+        now = it.app.export_screenshot(title="devdeck", simplify=True)
+        if now == before:
+            return
+        before = now
+    raise AssertionError("the screen does not come to rest")
+
+
+WAIT_FOR = {
+    "overview": "Total counts every item",
+    "tests": "test_total_of_two",
+    "logs": "collected 42 items",
+    "git": "nothing to commit",
+    "terminal": "git log --oneline",
+}
+
+
+@SIZES
+@pytest.mark.parametrize("tab", ["overview", "tests", "logs", "git", "terminal"])
+async def test_tab(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int], tab: str) -> None:
+    deck = make_deck()
+    async with driving(deck, size) as it:
+        label = "rate-limits" if tab == "git" else "fix-login"
+        it.main.performer.go(deck.id_of(label))
+        it.main.performer.perform(f"tab.{tab}")
+        await it.until(lambda: it.main._scope() == tab)
+        wanted = "price * count" if tab == "git" else WAIT_FOR[tab]
+        await it.until(lambda: wanted in it.text() or size == (80, 24))
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_help(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    async with driving(make_deck(), size) as it:
+        await it.press("question_mark")
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_new_session(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    async with driving(make_deck(), size) as it:
+        await it.press("n")
+        await it.type("bad label")
+        await calm(it)
+        snapshots.check(it.app)
+
+
+async def test_removal(make_deck: MakeDeck, snapshots: Snapshots) -> None:
+    deck = make_deck()
+    id_ = deck.id_of("dark-mode")
+    steps = ("end its terminal", "remove the worktree ~/wt/api/dark-mode", "delete the branch dark-mode")
+    risks = ("2 conflicts in a merge", "3 commits that are pushed nowhere")
+    deck.plans[id_] = RemovalPlan(session=deck.state.sessions[id_].session, steps=steps, risks=risks)
+    async with driving(deck, (80, 24)) as it:
+        await it.press("x")
+        await it.until(lambda: "pushed nowhere" in it.text())
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_empty(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    async with driving(make_deck(0), size) as it:
+        await calm(it)
+        snapshots.check(it.app)
+
+
+async def test_loading(make_deck: MakeDeck, snapshots: Snapshots) -> None:
+    deck = make_deck(0)
+    deck.hub = StateHub()
+    async with driving(deck, (80, 24)) as it:
+        await calm(it)
+        snapshots.check(it.app)
+
+
+async def test_stale_and_error(make_deck: MakeDeck, snapshots: Snapshots) -> None:
+    deck = make_deck()
+    deck.healths({"tmux": Health(state="error", message="no server is running", hint="start tmux", at=NOW - 90)})
+    async with driving(deck, (120, 40)) as it:
+        it.main.performer.go(deck.id_of("upgrade-deps"))
+        await it.until(lambda: "took longer" in it.text())
+        await calm(it)
+        snapshots.check(it.app)
+
+
+async def test_command_line(make_deck: MakeDeck, snapshots: Snapshots) -> None:
+    async with driving(make_deck(), (80, 24)) as it:
+        await it.press("colon")
+        await it.type("opne")
+        await it.press("enter")
+        await calm(it)
+        snapshots.check(it.app)
