@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import msgspec
@@ -164,15 +165,17 @@ class LogPane(LogView):
             start = self._top[0] + self._height if self._cursor is None else self._cursor
             self._search(start - 1, forward=False)
 
-    def jump_to(self, patterns: Sequence[str]) -> None:
+    def jump_to(self, patterns: Sequence[str], *, below: Sequence[str] = ()) -> None:
         """Go to the last line that has the first of the patterns that the log has at all, once the log is indexed.
 
         Args:
             patterns: Literal texts, the most specific first, such as `tests/a.py:12`, a test's id, its name.
+            below: Headings. Where the log has one of them, the patterns are looked for below its last place, and
+                the heading itself is taken when there is none of them.
         """
         self._stop_search()
         if self._feed is not None:
-            task = self._jump(self._feed, tuple(patterns), self._cancel_search)
+            task = self._jump(self._feed, tuple(patterns), tuple(below), self._cancel_search)
             self.run_worker(task, group="log-search", exclusive=True)
 
     def _stop_search(self) -> None:
@@ -223,19 +226,30 @@ class LogPane(LogView):
             if index.indexed == end:
                 return
 
-    async def _jump(self, feed: LogFeed, patterns: Sequence[str], cancel: threading.Event) -> None:
+    async def _jump(
+        self, feed: LogFeed, patterns: Sequence[str], below: Sequence[str], cancel: threading.Event
+    ) -> None:
         await feed.indexed.wait()
+        heading = await self._last_of(feed, below, cancel)
+        line = await self._last_of(feed, patterns, cancel) if heading is None else None
+        if heading is not None:
+            line = heading
+            for query in _queries(patterns):
+                hit = await asyncio.to_thread(find, feed.reader.index, query, heading, forward=True, cancel=cancel)
+                if hit is not None and not hit.wrapped:
+                    line = hit.line
+                    break
+        if line is not None and line < self._lines:
+            self._go(line)
+
+    async def _last_of(self, feed: LogFeed, patterns: Sequence[str], cancel: threading.Event) -> int | None:
         index = feed.reader.index
-        for pattern in patterns:
-            try:
-                query = Query(pattern)
-            except UsageError:
-                continue
+        for query in _queries(patterns):
             last = max(0, index.lines - 1)
             hit = await asyncio.to_thread(find, index, query, last, forward=False, cancel=cancel)
-            if hit is not None and hit.line < self._lines:
-                self._go(hit.line)
-                return
+            if hit is not None:
+                return hit.line
+        return None
 
     # Copy, selection, places
 
@@ -290,3 +304,10 @@ class LogPane(LogView):
         self._redraw()
         if event.chain == 2:
             self.action_open()
+
+
+def _queries(patterns: Sequence[str]) -> Iterator[Query]:
+    """The patterns that can be looked for."""
+    for pattern in patterns:
+        with suppress(UsageError):
+            yield Query(pattern)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
+from devdeck.live import LiveDeck
+from devdeck.live import SourceView as Source
 from devdeck.model import Job, JobState, TestResult
 from tui.widgets import rows
 from tui.widgets.bar import Bar, Part
 from tui.widgets.line_view import LineView, message_lines
 from tui.widgets.log_pane import LogPane
+from tui.widgets.source_view import SourceView
 from tui.widgets.spans import Line, Span, Tone, line, shorten
 from tui.widgets.tab import SessionTab
 
@@ -29,11 +35,14 @@ class LogsTab(SessionTab):
     """Shows the newest job unless an older one is chosen; a job that starts is shown at once."""
 
     BINDING_GROUP_TITLE = "Logs"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_source", "Close the source", show=False)]
     DEFAULT_CSS = """
     LogsTab {
         & #logs-nothing { height: 1fr; }
         & LogPane { height: 1fr; display: none; }
         & #logs-jobs { display: none; }
+        & #logs-source { height: 40%; min-height: 6; display: none; border-top: solid $deck-border; }
+        &.-some.-source #logs-source { display: block; }
         &.-some LogPane { display: block; }
         &.-some #logs-jobs { display: block; }
         &.-some #logs-nothing { display: none; }
@@ -46,11 +55,13 @@ class LogsTab(SessionTab):
         self._newest: str | None = None
         self._on_screen: tuple[str, bool] | None = None
         self._wanted: tuple[str, TestResult] | None = None
+        self._source_of: str | None = None
 
     def compose(self) -> ComposeResult:
         """Jobs, log, and what is said without any."""
         yield Bar(id="logs-jobs")
         yield LogPane(id="logs-pane")
+        yield SourceView(id="logs-source")
         yield Words(id="logs-nothing")
 
     @property
@@ -76,6 +87,8 @@ class LogsTab(SessionTab):
 
     def _draw(self) -> None:
         job = self.job
+        if job is None or self._source_of != job.id:
+            self.remove_class("-source")
         self.set_class(job is not None, "-some")
         if job is None:
             self._on_screen = None
@@ -87,7 +100,8 @@ class LogsTab(SessionTab):
             self.pane.show(job.log, title=f"{rows.job_name(job)} · {job.verdict}", live=job.running)
         if self._wanted is not None and self._wanted[0] == job.id:
             result, self._wanted = self._wanted[1], None
-            self.pane.jump_to(patterns_of(result))
+            self.pane.jump_to(patterns_of(result), below=headings_of(result))
+            self._show_source(result, job.cwd)
 
     def _nothing(self) -> tuple[Line, ...]:
         if self.state is None:
@@ -129,9 +143,39 @@ class LogsTab(SessionTab):
 
     def show_failure(self, job_id: str, result: TestResult) -> None:
         """Show where a test failed, now or as soon as the tab is shown."""
-        self._chosen, self._wanted = job_id, (job_id, result)
+        self._chosen, self._wanted, self._source_of = job_id, (job_id, result), job_id
         if self.shown and self.is_mounted:
             self._draw()
+
+    def _show_source(self, result: TestResult, folder: str) -> None:
+        """The source around the failure, below its lines in the log; the innermost place that is in the worktree."""
+        found = [(index, frame.path, frame.line) for index, frame in reversed(list(enumerate(result.frames)))]
+        if result.path and result.line:
+            found.append((-1, result.path, result.line))
+        places = [(index, os.path.normpath(os.path.join(folder, path)), line) for index, path, line in found]
+
+        async def ask(deck: LiveDeck, session_id: str) -> tuple[int, Source | None]:
+            for index, path, number in places:
+                source = await deck.source(session_id, path, number)
+                if source is not None:
+                    return index, source
+            return -1, None
+
+        def use(answer: tuple[int, Source | None]) -> None:
+            index, source = answer
+            view = self.query_one("#logs-source", SourceView)
+            view.show(result, result.frames, index, source, "The source is not in this worktree.")
+            self.add_class("-source")
+
+        self.fetch("logs-source", ask, use)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape goes on to the screen when no source is open."""
+        return self.has_class("-source") if action == "close_source" else True
+
+    def action_close_source(self) -> None:
+        """The log alone again."""
+        self.remove_class("-source")
 
     def search(self, text: str) -> None:
         """Find text in the log; empty ends the search."""
@@ -180,13 +224,19 @@ def job_chip(job: Job, shown: bool, now: float) -> Line:
         words = f"{job.verdict} {rows.age(now - (job.ended_at or job.created_at))}"
     name = shorten(rows.job_name(job), 18)
     return line(
-        Span("▐" if shown else " ", Tone.RUNNING),
+        Span("▌" if shown else " ", Tone.RUNNING),
         Span(glyph, tone),
         " ",
         Span(name, Tone.STRONG if shown else Tone.MUTED),
         Span(f" {words}" if words else "", Tone.MUTED),
-        Span("▌" if shown else " ", Tone.RUNNING),
+        " ",
     )
+
+
+def headings_of(result: TestResult) -> Sequence[str]:
+    """How the log heads the failure of a test; pytest underlines its name, such as `_ TestCart.test_total _`."""
+    name = ".".join(result.id.split("::")[1:])
+    return (f"_ {name} _",) if name else (f"_ ERROR collecting {result.id} _",)
 
 
 def patterns_of(result: TestResult) -> Sequence[str]:
