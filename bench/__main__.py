@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from bench import commands, dashboard, engine
+from bench import commands, dashboard, engine, follow
 from bench.figure import Figure
 from bench.world import ROOT, World, world
 
@@ -24,7 +24,7 @@ COUNTS = (10, 100)
 
 def names() -> list[str]:
     """All figures, by the names that `--only` takes."""
-    found = [*sorted(commands.NAMES | engine.NAMES)]
+    found = [*sorted(commands.NAMES | engine.NAMES | follow.NAMES)]
     for base in ("first-paint", "first-facts", "key-paint", "tab-switch", "memory", "idle-cpu", "idle-cpu-graphs"):
         found += [base if count == 100 else f"{base}-{count}" for count in reversed(COUNTS)]
     return found
@@ -42,7 +42,7 @@ def measure(wanted: AbstractSet[str], runs: int) -> list[Figure]:
         found.append(engine.metrics_tick(runs, say))
     screens = dashboard.VISITS | dashboard.IDLE
     counts = [count for count in COUNTS if _bases(wanted, count) & screens]
-    if wanted & commands.NAMES and 100 not in counts:
+    if wanted & (commands.NAMES | follow.NAMES) and 100 not in counts:
         counts.append(100)
     if not counts:
         return found
@@ -60,6 +60,8 @@ def measure(wanted: AbstractSet[str], runs: int) -> list[Figure]:
             found += dashboard.visits(worlds, bases & dashboard.VISITS, runs, say)
         if bases & dashboard.IDLE:
             found += dashboard.idle(worlds, bases & dashboard.IDLE, runs, say)
+        if wanted & follow.NAMES:
+            found += follow.follow(worlds[-1], runs, say)
     return [figure for figure in found if figure.name in wanted]
 
 

@@ -20,9 +20,9 @@ IDLE = frozenset({"idle-cpu", "idle-cpu-graphs"})
 
 ROWS_WITHOUT_GRAPHS = 31
 """A terminal of so few rows has no room for the graphs."""
-PRESSES = 40
+PRESSES = 30
 """Measured presses of a key in one run."""
-SWITCHES = 20
+SWITCHES = 15
 WINDOW = 8.0
 """Seconds of one idle measurement."""
 STEPS = 8
@@ -82,7 +82,7 @@ def _press(terminal: Terminal, found: list[float], *, first_row: int, presses: i
         at = goal
         if at in (first_row, first_row + STEPS):
             step = 1 if at == first_row else -1
-        terminal.settle(0.04, 0.6)
+        terminal.settle(0.03, 0.3)
 
 
 def _switch(terminal: Terminal, found: list[float]) -> None:
@@ -98,7 +98,7 @@ def _switch(terminal: Terminal, found: list[float]) -> None:
         stamp = terminal.until(drawn, f"tab {mark}", 5.0)
         if press >= len(_TABS):
             found.append(_milliseconds(sent, stamp))
-        terminal.settle(0.06, 0.8)
+        terminal.settle(0.05, 0.4)
 
 
 def _visit_deck(world: World, visit: Visit, wanted: Collection[str]) -> None:

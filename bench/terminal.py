@@ -124,6 +124,12 @@ class Terminal:
         while (left := deadline - time.monotonic()) > 0 and not self._ended:
             self._receive(left)
 
+    def recorded(self) -> list[tuple[int, bytes]]:
+        """Take the recorded output, stamp (ns) and bytes of each chunk; it does not come on the screen any more."""
+        taken = list(self._chunks)
+        self._chunks.clear()
+        return taken
+
     def until(self, condition: Callable[[], bool], what: str, timeout: float = 20.0) -> int:
         """Show output until the condition holds.
 

@@ -1,0 +1,114 @@
+"""Following a job that prints many lines a second: from the write of a line to the moment at which it is on screen."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench import processes
+from bench.figure import Figure, median, p95
+from bench.terminal import Terminal
+from bench.world import World, program
+
+NAMES = frozenset({"follow-50k", "follow-50k-cpu"})
+RATE = 50_000
+"""Lines a second."""
+STEP = 0.01
+"""Seconds between two writes of the job."""
+SECONDS = 6.0
+"""How long it is followed."""
+
+_FLOOD = """
+import os, sys, time
+rate, step = int(sys.argv[1]), float(sys.argv[2])
+due, count = time.monotonic(), 0
+while True:
+    now = time.monotonic_ns()
+    lines = [b"@%d@ request %d took 12 ms and went well" % (now, count + n) for n in range(int(rate * step))]
+    os.write(1, b"\\n".join(lines) + b"\\n")
+    count += len(lines)
+    due += step
+    time.sleep(max(0.0, due - time.monotonic()))
+"""
+_STAMP = re.compile(rb"@(\d+)@")
+_FRAME_END = b"\x1b[?2026l"
+
+
+def frames(chunks: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Put chunks together to frames: (when its last byte came, all of its bytes)."""
+    open_frame = b""
+    for stamp, chunk in chunks:
+        *ended, open_frame = (open_frame + chunk).split(_FRAME_END)
+        for frame in ended:
+            yield stamp, frame
+
+
+def lags(shown: Iterable[tuple[int, bytes]], step: float = STEP) -> list[float]:
+    """How long lines took to the screen, in ms, one line for each write of the job.
+
+    Args:
+        shown: What came on the screen, and when (ns); lines carry the moment at which they were written.
+        step: Seconds between two writes.
+    """
+    found: list[float] = []
+    newest: int | None = None
+    for stamp, drawn in shown:
+        written = [int(text) for text in _STAMP.findall(drawn)]
+        if not written or (newest is not None and max(written) <= newest):
+            continue
+        # Lines between the newest one of the frame before and this one's came on the screen (or past it) just now.
+        first = max(written) if newest is None else newest + int(step * 1e9)
+        found += [(stamp - moment) / 1e6 for moment in range(first, max(written) + 1, int(step * 1e9))]
+        newest = max(written)
+    return found
+
+
+def follow(world: World, runs: int, say: Callable[[str], None]) -> list[Figure]:
+    """Lag and CPU of the log tab while a job prints `RATE` lines a second, beside `tail -f` of the same file."""
+    label = world.sessions[0].label
+    source = world.folder / "flood.py"
+    source.write_text(_FLOOD)
+    answer = world.run([*program(), "run", "--json", label, "--", sys.executable, str(source), str(RATE), str(STEP)])
+    log = Path(msgspec.json.decode(answer)["job"]["log"])
+    ours: list[float] = []
+    tail: list[float] = []
+    cpu: list[float] = []
+    try:
+        for run in range(runs):
+            say(f"follow: run {run + 1} of {runs}")
+            with Terminal(program(), world.environment, world.home) as terminal:
+                terminal.until(lambda: label in terminal.text(), "the list of sessions")
+                terminal.settle(0.2, 2.0)
+                terminal.send(b"3")
+                terminal.until(lambda: "@ request " in terminal.text(), "the log")
+                terminal.settle(0.5, 1.0)
+                before = processes.cpu_seconds(terminal.process.pid)
+                began = time.monotonic()
+                terminal.record(SECONDS / runs)
+                lines = RATE * (time.monotonic() - began)
+                cpu.append(1e6 * (processes.cpu_seconds(terminal.process.pid) - before) / lines)
+                ours += lags(frames(terminal.recorded()))
+            with Terminal(["tail", "-n", "1", "-f", str(log)], world.environment, world.home) as terminal:
+                terminal.record(1.0)
+                tail += lags(terminal.recorded())
+    finally:
+        world.run([*program(), "stop", label])
+    if not ours or not tail:
+        raise RuntimeError("no line of the job came on the screen")
+    told = f"devdeck p50 {median(ours):.0f} p95 {p95(ours):.0f}, tail -f p50 {median(tail):.1f} p95 {p95(tail):.1f} ms"
+    return [
+        Figure(name="follow-50k", value=p95(ours), target=60.0, reference=told, unit="ms", n=len(ours)),
+        Figure(
+            name="follow-50k-cpu",
+            value=median(cpu),
+            target=0.5,
+            reference=f"{RATE} lines/s",
+            unit="CPU s per million lines",
+            n=len(cpu),
+        ),
+    ]
