@@ -61,7 +61,7 @@ def measure(wanted: AbstractSet[str], runs: int) -> list[Figure]:
         if bases & dashboard.IDLE:
             found += dashboard.idle(worlds, bases & dashboard.IDLE, runs, say)
         if wanted & follow.NAMES:
-            found += follow.follow(worlds[-1], runs, say)
+            found += follow.follow(worlds[-1], wanted, runs, say)
     return [figure for figure in found if figure.name in wanted]
 
 
