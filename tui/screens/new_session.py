@@ -106,6 +106,7 @@ class NewSession(Dialog[str]):
         self.query_one("#new-where", Container).styles.height = "auto"
         rows = self.query_one(Repositories)
         rows.lines_changed()
+        rows.can_focus = bool(self._known)
         if self._known:
             paths = [path for _, path in self._known]
             rows.cursor = paths.index(self._path) if self._path in paths else 0
