@@ -164,6 +164,22 @@ ACTIONS = Registry(
         _tab(4, "git", "g", "Changed files and the diff."),
         _tab(5, "terminal", "c", "A live preview of the session's terminal."),
         Action(
+            id="view.next-session",
+            title="Next session",
+            help="Select the session below, whatever has the focus.",
+            keys=("J",),
+            group="View",
+            enabled=on_session,
+        ),
+        Action(
+            id="view.previous-session",
+            title="Previous session",
+            help="Select the session above, whatever has the focus.",
+            keys=("K",),
+            group="View",
+            enabled=on_session,
+        ),
+        Action(
             id="view.next-tab",
             title="Next tab",
             help="Show the next tab and leave the focus where it is.",

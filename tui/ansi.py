@@ -15,16 +15,8 @@ from typing import NamedTuple
 from rich.style import Style
 from rich.text import Text
 
-DARK_PALETTE: tuple[str, ...] = (
-    "#5b6270", "#e06c75", "#8fbf7f", "#d9b36c", "#6fa8dc", "#b48ead", "#6cb6b6", "#c8ccd4",
-    "#7a8290", "#f08a92", "#a7d597", "#ebca8b", "#8fc1ee", "#caa6c6", "#8accca", "#e6e9ef",
-)  # fmt: skip
-"""The 16 ANSI colours on a dark background, black lightened so that it can be read."""
-LIGHT_PALETTE: tuple[str, ...] = (
-    "#2b303b", "#b3303a", "#3d7a2a", "#8a6100", "#1f5fa8", "#7d4a8f", "#0f7070", "#5f6672",
-    "#4d5462", "#c23b45", "#2f7d1c", "#9a6b00", "#2a6fc0", "#8d55a2", "#148080", "#3a404b",
-)  # fmt: skip
-"""The same on a light background, white darkened."""
+TERMINAL_PALETTE: tuple[str, ...] = tuple(f"color({number})" for number in range(16))
+"""The terminal's own 16 ANSI colours; a theme brings others."""
 TAB = 8
 _MAX_PARAMETERS = 64
 
@@ -85,7 +77,7 @@ def plain(raw: bytes) -> str:
     return parse(raw)[0].text
 
 
-def to_text(raw: bytes, palette: Sequence[str] = DARK_PALETTE) -> Text:
+def to_text(raw: bytes, palette: Sequence[str] = TERMINAL_PALETTE) -> Text:
     """One raw line as rich `Text`, for widgets that take one."""
     text = Text(no_wrap=True, end="")
     rendered, _ = parse(raw, palette)
@@ -95,7 +87,7 @@ def to_text(raw: bytes, palette: Sequence[str] = DARK_PALETTE) -> Text:
     return text
 
 
-def parse(raw: bytes, palette: Sequence[str] = DARK_PALETTE, sgr: Sgr = PLAIN) -> tuple[Rendered, Sgr]:
+def parse(raw: bytes, palette: Sequence[str] = TERMINAL_PALETTE, sgr: Sgr = PLAIN) -> tuple[Rendered, Sgr]:
     """One raw line as text with styles. Never raises, whatever the bytes.
 
     Args:

@@ -50,6 +50,10 @@ class Stage(Protocol):
         """Change the order of the sessions and remember it."""
 
 
+GLANCED = frozenset({"overview", "terminal"})
+"""Tabs to look at while moving through the sessions: showing one leaves the keys to the list."""
+
+
 class Performer:
     """Performs actions by id, and commands of the command line."""
 
@@ -64,6 +68,8 @@ class Performer:
             "session.new": lambda _: self.new_session(),
             "session.remove": self._remove,
             "session.send": self._send,
+            "view.next-session": lambda _: stage.sessions.move(1),
+            "view.previous-session": lambda _: stage.sessions.move(-1),
             "session.copy": self._copy,
             "run.test": self._test,
             "run.stop": self._stop,
@@ -131,8 +137,11 @@ class Performer:
         def show(session_id: str) -> None:
             if session_id and session_id != self._stage.sessions.selected:
                 self._stage.sessions.select(session_id)
-            self._stage.detail.show(name)
-            self._stage.detail.focus_content()
+            self._stage.detail.show(name, refocus=False)
+            if name in GLANCED:
+                self._stage.sessions.focus()
+            else:
+                self._stage.detail.focus_content()
 
         return show
 

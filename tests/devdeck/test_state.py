@@ -17,10 +17,11 @@ def listening(hub: StateHub) -> list[Changes]:
 def test_no_sessions_is_news_once() -> None:
     hub = StateHub()
     heard = listening(hub)
-    assert not hub.state.loaded
+    loaded = [hub.state.loaded]
     hub.set_sessions({})
     hub.set_sessions({})
-    assert hub.state.loaded
+    loaded.append(hub.state.loaded)
+    assert loaded == [False, True]
     assert heard == [Changes(membership=True)]
 
 

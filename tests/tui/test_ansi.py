@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from rich.color import Color
 from rich.style import Style
 
-from tui.ansi import DARK_PALETTE, LIGHT_PALETTE, PLAIN, Rendered, parse, plain, to_text
+from tui.ansi import PLAIN, TERMINAL_PALETTE, Rendered, parse, plain, to_text
+
+OTHER_PALETTE = tuple(f"#{number:02x}{number:02x}ff" for number in range(16))
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 HOSTILE = st.lists(
@@ -40,18 +42,18 @@ def test_nothing_that_acts_on_a_terminal_comes_through(raw: bytes) -> None:
 
 @pytest.mark.parametrize("number", range(8))
 def test_sixteen_colours_come_from_the_palette(number: int) -> None:
-    assert styles(b"\x1b[%dmx" % (30 + number)) == [("x", Style(color=DARK_PALETTE[number]))]
-    assert styles(b"\x1b[%dmx" % (90 + number)) == [("x", Style(color=DARK_PALETTE[8 + number]))]
-    assert styles(b"\x1b[%dmx" % (40 + number)) == [("x", Style(bgcolor=DARK_PALETTE[number]))]
-    assert styles(b"\x1b[%dmx" % (100 + number)) == [("x", Style(bgcolor=DARK_PALETTE[8 + number]))]
-    rendered, _ = parse(b"\x1b[%dmx" % (30 + number), LIGHT_PALETTE)
-    assert rendered.spans[0].style == Style(color=LIGHT_PALETTE[number])
+    assert styles(b"\x1b[%dmx" % (30 + number)) == [("x", Style(color=TERMINAL_PALETTE[number]))]
+    assert styles(b"\x1b[%dmx" % (90 + number)) == [("x", Style(color=TERMINAL_PALETTE[8 + number]))]
+    assert styles(b"\x1b[%dmx" % (40 + number)) == [("x", Style(bgcolor=TERMINAL_PALETTE[number]))]
+    assert styles(b"\x1b[%dmx" % (100 + number)) == [("x", Style(bgcolor=TERMINAL_PALETTE[8 + number]))]
+    rendered, _ = parse(b"\x1b[%dmx" % (30 + number), OTHER_PALETTE)
+    assert rendered.spans[0].style == Style(color=OTHER_PALETTE[number])
 
 
 @pytest.mark.parametrize(
     ("sequence", "colour"),
     [
-        (b"38;5;1", DARK_PALETTE[1]),
+        (b"38;5;1", TERMINAL_PALETTE[1]),
         (b"38;5;16", "#000000"),
         (b"38;5;208", "#ff8700"),
         (b"38;5;231", "#ffffff"),

@@ -11,6 +11,7 @@ from devdeck.live import Handoff, RemovalPlan
 from devdeck.model import Fact, GitFacts, Health, JobKind, SessionState
 from tests.tui.driving import Driver, driving
 from tests.tui.fake import NOW, FakeDeck, session, varied
+from tui.performer import GLANCED
 from tui.screens.help import Help
 from tui.screens.new_session import NewSession
 from tui.screens.removal import RemoveSession
@@ -92,12 +93,28 @@ async def test_numbers_and_letters_show_tabs_and_take_the_focus(make_deck: MakeD
         for key, name in (("2", "tests"), ("l", "logs"), ("g", "git"), ("5", "terminal"), ("o", "overview")):
             await it.press(key)
             assert it.main.detail.current == name
-            await it.until(partial(is_scope, it, name))
+            await it.until(partial(is_scope, it, "sessions" if name in GLANCED else name))
         await it.press("left_square_bracket")
         assert it.main.detail.current == "terminal"
         await it.press("right_square_bracket", "escape")
         assert it.main.detail.current == "overview"
         assert it.app.focused is it.main.sessions
+
+
+async def test_sessions_are_reached_from_every_pane(make_deck: MakeDeck) -> None:
+    async with driving(make_deck()) as it:
+        await it.press("home")
+        first = it.main.sessions.selected
+        await it.press("l")
+        await it.until(partial(is_scope, it, "logs"))
+        await it.press("J")
+        second = it.main.sessions.selected
+        assert second != first
+        assert it.main.detail.current == "logs"
+        await it.press("K")
+        assert it.main.sessions.selected == first
+        await it.press("5", "j")
+        assert it.main.sessions.selected == second
 
 
 async def test_hidden_tabs_do_no_work(make_deck: MakeDeck) -> None:

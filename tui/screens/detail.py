@@ -125,8 +125,8 @@ class DetailPane(Container):
         made.update_session(self._deck, self._state)
         return made
 
-    def show(self, name: str) -> None:
-        """Show a tab."""
+    def show(self, name: str, *, refocus: bool = True) -> None:
+        """Show a tab; when the tab before had the focus it gets it, unless the caller sees to that."""
         strip = self.strip
         if strip.current == name:
             return
@@ -142,7 +142,7 @@ class DetailPane(Container):
         strip.current = name
         switcher.current = name
         tab.set_shown(True)
-        if had_focus:
+        if had_focus and refocus:
             self.focus_content()
 
     def step(self, towards: int) -> None:

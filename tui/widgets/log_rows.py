@@ -14,7 +14,7 @@ from textual.strip import Strip
 from devdeck.logs.index import Line
 from devdeck.logs.marks import Mark, classify
 from devdeck.logs.search import Query
-from tui.ansi import DARK_PALETTE, Rendered, parse
+from tui.ansi import TERMINAL_PALETTE, Rendered, parse
 
 CACHED_LINES = 512
 CUT = " … cut here"
@@ -61,7 +61,7 @@ class RowPainter:
     def __init__(self, style_of: Callable[[str], Style]) -> None:
         self._style_of = style_of
         self._styles: dict[str, Style] = {}
-        self._palette: Sequence[str] = DARK_PALETTE
+        self._palette: Sequence[str] = TERMINAL_PALETTE
         self._rows: LRUCache[tuple[int, Look], list[Strip]] = LRUCache(CACHED_LINES)
 
     @property
