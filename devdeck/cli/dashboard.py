@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 
 import click
@@ -17,6 +18,7 @@ def show(*, read_only: bool) -> int:
         UsageError: Standard input or output is no terminal.
     """
     require_terminal()
+    gc.disable()  # `tui.app` turns it on again when the dashboard stands
     from devdeck.deck import Deck
     from devdeck.diagnostics import log_to_file
     from devdeck.running import RunningDeck
@@ -52,6 +54,7 @@ def demo() -> int:
     Everything it makes lies in one temporary folder and on one private tmux server, and goes when it is left.
     """
     require_terminal()
+    gc.disable()  # `tui.app` turns it on again when the dashboard stands
     import signal
 
     from devdeck.demo import demo_folder

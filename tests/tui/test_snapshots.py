@@ -10,6 +10,7 @@ from devdeck.state import StateHub
 from tests.tui.driving import Driver, driving
 from tests.tui.fake import NOW, FakeDeck
 from tests.tui.snapshots import Snapshots
+from tui.performer import GLANCED
 
 MakeDeck = Callable[..., FakeDeck]
 SIZES = pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
@@ -44,7 +45,7 @@ async def test_tab(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, i
         label = "rate-limits" if tab == "git" else "fix-login"
         it.main.performer.go(deck.id_of(label))
         it.main.performer.perform(f"tab.{tab}")
-        await it.until(lambda: it.main._scope() == tab)
+        await it.until(lambda: it.main._scope() == ("sessions" if tab in GLANCED else tab))
         wanted = "price * count" if tab == "git" else WAIT_FOR[tab]
         await it.until(lambda: wanted in it.text() or size == (80, 24))
         await calm(it)

@@ -18,7 +18,9 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
+from tui.tones import ground_colour, tone_style
 from tui.widgets.spans import Ground, Line, Span, Tone, clean, fit, width_of
 
 
@@ -37,49 +39,8 @@ class LineView(ScrollView, can_focus=True):
         overflow-y: auto;
         scrollbar-size: 1 1;
         background: $background;
-
-        & > .deck--strong { text-style: bold; }
-        & > .deck--muted { color: $deck-muted; }
-        & > .deck--label { color: $deck-label; }
-        & > .deck--group { color: $deck-group; text-style: bold; }
-        & > .deck--branch { color: $deck-branch; }
-        & > .deck--running { color: $deck-running; }
-        & > .deck--passed { color: $deck-passed; }
-        & > .deck--failed { color: $deck-failed; text-style: bold; }
-        & > .deck--error { color: $deck-error; }
-        & > .deck--stale { color: $deck-stale; text-style: italic; }
-        & > .deck--dirty { color: $deck-dirty; }
-        & > .deck--ahead { color: $deck-ahead; }
-        & > .deck--behind { color: $deck-behind; }
-        & > .deck--conflict { color: $deck-conflict; text-style: bold; }
-        & > .deck--cpu { color: $deck-cpu; }
-        & > .deck--memory { color: $deck-memory; }
-        & > .deck--match { color: $deck-label; background: $deck-match; text-style: bold underline; }
-        & > .deck--added { color: $deck-added; }
-        & > .deck--removed { color: $deck-removed; }
-        & > .deck--hunk { color: $deck-hunk; }
-        & > .deck--keyword { color: $deck-keyword; }
-        & > .deck--string { color: $deck-string; }
-        & > .deck--number { color: $deck-number; }
-        & > .deck--comment { color: $deck-comment; text-style: italic; }
-        & > .deck--name { color: $deck-identifier; }
-        & > .deck-ground--added { background: $deck-added 12%; }
-        & > .deck-ground--removed { background: $deck-removed 12%; }
-        & > .deck-ground--marked { background: $deck-failed 22%; }
-        & > .deck-ground--header { background: $foreground 6%; }
-        & > .deck-ground--hover { background: $foreground 7%; }
-        & > .deck-ground--cursor-blurred { background: $deck-selection 55%; }
-        & > .deck-ground--cursor { background: $deck-selection; }
     }
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *(f"deck--{tone}" for tone in Tone),
-        *(f"deck-ground--{ground}" for ground in Ground),
-        "deck-ground--hover",
-        "deck-ground--cursor",
-        "deck-ground--cursor-blurred",
-    }
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "step(1)", "Down", show=False),
@@ -152,8 +113,7 @@ class LineView(ScrollView, can_focus=True):
         """Take note that lines may have changed; repaints the visible ones that did."""
         size = Size(self.content_width(), self.line_count())
         if size != self.virtual_size:
-            self.virtual_size = size
-            self.refresh()
+            self._resize_content(size)
         if self.cursor >= size.height:
             self.cursor = size.height - 1
         width = self.view_width
@@ -165,11 +125,21 @@ class LineView(ScrollView, can_focus=True):
             if self._painted.get(row, nothing) != new:
                 self.refresh_line(row)
 
-    def style_of(self, name: str) -> Style:
+    def _resize_content(self, size: Size) -> None:
+        """Take a new size. What fits the view before and after needs no layout of the whole screen."""
+        view, before = self.size, self.virtual_size
+        fits = view.height >= max(size.height, before.height) and view.width >= max(size.width, before.width)
+        if fits and before:
+            self.set_reactive(Widget.virtual_size, size)
+        else:
+            self.virtual_size = size
+        self.refresh()
+
+    def style_of(self, tone: str) -> Style:
         """Rich style of a tone."""
-        style = self._styles_by_name.get(name)
+        style = self._styles_by_name.get(tone)
         if style is None:
-            style = self._styles_by_name[name] = self.get_component_rich_style(name, partial=True)
+            style = self._styles_by_name[tone] = tone_style(tone, self.app.theme_variables)
         return style
 
     def ground_style(self, name: str) -> Style:
@@ -178,9 +148,8 @@ class LineView(ScrollView, can_focus=True):
         style = self._styles_by_name.get(key)
         if style is None:
             base = self.rich_style
-            if name != Ground.NONE:
-                base = Style(color=base.color, bgcolor=self.get_component_rich_style(f"deck-ground--{name}").bgcolor)
-            style = self._styles_by_name[key] = Style(color=base.color, bgcolor=base.bgcolor)
+            under = ground_colour(name, self.background_colors[1], self.app.theme_variables)
+            style = self._styles_by_name[key] = Style(color=base.color, bgcolor=under.rich_color)
         return style
 
     # Drawing
@@ -214,7 +183,7 @@ class LineView(ScrollView, can_focus=True):
         base = self.ground_style(ground)
         if not self.content_width() and width_of(spans) > width:
             spans = fit(spans, width)
-        segments = [Segment(span.text, base + self.style_of(f"deck--{span.tone}")) for span in spans]
+        segments = [Segment(span.text, base + self.style_of(span.tone)) for span in spans]
         return Strip(segments).crop_extend(scroll_x, scroll_x + width, base)
 
     def notify_style_update(self) -> None:

@@ -16,7 +16,7 @@ from devdeck.text import one_line
 
 
 class Tone(StrEnum):
-    """What a span means; each is a component class `deck--<value>` with the theme's colour for it."""
+    """What a span means; `tui.tones` has the look of each."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -47,7 +47,7 @@ class Tone(StrEnum):
 
 
 class Ground(StrEnum):
-    """What lies under a whole line; each is a component class `deck-ground--<value>`."""
+    """What lies under a whole line; `tui.tones` has the look of each."""
 
     NONE = "none"
     ADDED = "added"
