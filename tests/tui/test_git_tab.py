@@ -122,7 +122,7 @@ async def test_paths_and_diff_are_shown_with_colours() -> None:
     async with WidgetApp(tab).run_test(size=(100, 40)):
         tab.set_shown(True)
         tab.update_session(it.live, state(git=git("feature/x", unstaged=1)))
-        await auntil(lambda: tab.view.coloured)
+        await auntil(lambda: tab.view.coloured and "feature/x" in text_of(tab))
         text = text_of(tab)
         for words in ("feature/x", "~1 changed", "modified  shop/cart.py", "?1 untracked", "new       notes.txt",
                       "shop/cart.py  +2  -1", "@@ -10,4 +10,5 @@ class Cart:", "11 -         return sum(self.lines)",

@@ -129,7 +129,8 @@ class LineView(ScrollView, can_focus=True):
         """Take a new size. What fits the view before and after needs no layout of the whole screen."""
         view, before = self.size, self.virtual_size
         fits = view.height >= max(size.height, before.height) and view.width >= max(size.width, before.width)
-        if fits and before:
+        height = self.styles.height
+        if fits and before and not (height is not None and height.is_auto):
             self.set_reactive(Widget.virtual_size, size)
         else:
             self.virtual_size = size
