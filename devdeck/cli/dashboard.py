@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 
 import click
@@ -38,6 +39,12 @@ def require_terminal() -> None:
     """Make sure that there is a terminal to draw on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the dashboard needs a terminal", "run it in one; `devdeck ls --json` is for scripts")
+    kind = os.environ.get("TERM", "")
+    if kind.lower() in ("dumb", "unknown"):
+        raise UsageError(
+            f"the dashboard needs a terminal that can move its cursor, and TERM={kind} says that this one can't",
+            "use another terminal, or `devdeck ls`",
+        )
 
 
 @click.command(name="control-center")
