@@ -10,6 +10,9 @@ from devdeck.errors import DeckError
 from devdeck.model import Health, Session
 from devdeck.running import RunningDeck
 
+FIRST = 2.0
+"""Longest wait for the first session, in seconds: an empty deck would ask the user to make one."""
+
 
 class DemoDeck(RunningDeck):
     """A running deck that says, like a collector, how the making of its sessions stands."""
@@ -17,22 +20,37 @@ class DemoDeck(RunningDeck):
     def __init__(self, deck: Deck, built: Future[tuple[Session, ...]]) -> None:
         super().__init__(deck)
         self._built = built
+        self._beginning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the collectors, and tell when the demo is made or could not be."""
-        await super().start()
-        self._tasks.append(asyncio.create_task(self._tell(), name="demo-built"))
+        """Start the collectors as soon as there is something to see, and tell when the demo is made or could not be."""
+        self._beginning = asyncio.create_task(self._begin(), name="demo-begin")
 
-    async def _tell(self) -> None:
+    async def stop(self) -> None:
+        """Stop the collectors and the threads."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+            await asyncio.wait([self._beginning])
+        await super().stop()
+
+    async def _begin(self) -> None:
         self._hub.set_health("demo", Health(state="starting", message="the demo is being made", at=self.now()))
+        try:
+            async with asyncio.timeout(FIRST):
+                while not self._built.done() and not await asyncio.to_thread(self._deck.store.sessions):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            pass  # a slow machine: better an empty list than none
+        await super().start()
+        self._hub.set_health("demo", await self._outcome())
+
+    async def _outcome(self) -> Health:
         try:
             await asyncio.wrap_future(self._built)
         except (CancelledError, asyncio.CancelledError):
             raise
         except DeckError as error:
-            health = Health(state="error", message=error.message, hint=error.hint, at=self.now())
+            return Health(state="error", message=error.message, hint=error.hint or "q leaves", at=self.now())
         except Exception as error:  # noqa: BLE001  shown here, raised when the dashboard is left
-            health = Health(state="error", message=f"{type(error).__name__}: {error}", hint="q leaves", at=self.now())
-        else:
-            health = Health(state="ok", at=self.now())
-        self._hub.set_health("demo", health)
+            return Health(state="error", message=f"{type(error).__name__}: {error}", hint="q leaves", at=self.now())
+        return Health(state="ok", at=self.now())

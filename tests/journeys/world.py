@@ -62,13 +62,19 @@ class Terminal:
 
         def look() -> bool:
             nonlocal last
+            dead = self.ask("#{pane_dead}") == "1"
             last = self.screen()
-            return bool(condition(last))
+            found = bool(condition(last))
+            if dead and not found:
+                raise AssertionError(f"the program ended before the terminal showed {what}:\n{last}")
+            return found
 
         try:
             until(look, timeout, every=0.05)
-        except AssertionError:
-            raise AssertionError(f"the terminal does not show {what} within {timeout} s:\n{last}") from None
+        except AssertionError as error:
+            if str(error).startswith("not within"):
+                raise AssertionError(f"the terminal does not show {what} within {timeout} s:\n{last}") from None
+            raise
         return last
 
     def shows(self, *texts: str, timeout: float = 30.0) -> str:
@@ -80,9 +86,12 @@ class Terminal:
         return self.waits(f"no {texts}", lambda screen: not any(it in screen for it in texts), timeout)
 
     def line(self, text: str) -> str:
-        """The first line of the screen with a text in it."""
-        screen = self.shows(text)
-        return next(line for line in screen.splitlines() if text in line)
+        """The first line of the screen with a text in it, titles of panes left out."""
+
+        def found(screen: str) -> list[str]:
+            return [line for line in screen.splitlines() if text in line and not line.startswith("╭")]
+
+        return found(self.waits(f"a line with {text!r}", found))[0]
 
     def selects(self, label: str) -> None:
         """Wait until the session of that label is the selected row."""
@@ -117,12 +126,15 @@ class Terminal:
         """Wait until the program has ended with that status; returns the last screen."""
         server = int(self.ask("#{pid}"))
 
-        def look(_: str) -> str:
+        def look() -> str:
             if self.ask("#{pane_dead}") == "1":
                 os.kill(server, signal.SIGCHLD)  # tmux 3.3 may see the terminal close and miss the end of its process
             return self.ask("#{pane_dead_status}#{pane_dead_signal}")
 
-        self.waits("its end", look)
+        try:
+            until(look, 30, every=0.05)
+        except AssertionError:
+            raise AssertionError(f"the program does not end:\n{self.screen()}") from None
         told = self.ask("status #{pane_dead_status} signal #{pane_dead_signal}")
         assert told == f"status {status} signal ", f"{told}:\n{self.screen()}"
         return self.screen()

@@ -1,0 +1,72 @@
+"""Nothing that comes from a repository, a log or a terminal acts on the terminal of the dashboard."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from tests.git_support import commit, run_git
+from tests.journeys.world import World
+from tests.tmux_support import tmux
+
+pytestmark = pytest.mark.journey
+
+BRANCH = "feat/]oops]#{pane_id}#(touch${IFS}trap);$(touch${IFS}trap)\u202egnp.exe"
+ATTACK = (
+    b"\x1b]0;STOLEN TITLE\x07\x1b]2;STOLEN TITLE\x1b\\\x9d0;STOLEN TITLE\x9c"
+    b"\x1b]52;c;" + base64.b64encode(b"stolen clipboard") + b"\x07"
+    b"\x1bk STOLEN NAME\x1b\\\x1bPtmux;\x1b\x1b]0;STOLEN TITLE\x07\x1b\\"
+    b"\x1b[2J\x1b[H\x1b[?1049l\x1b[?25h\x1b[5;5HSTOLEN PLACE\x1b[6n\x1b[c\x1b[21t\x1b[8;5;5t\x0e\x07\x08\x08"
+    b"\n\xff\xfe\xc3(\xed\xa0\x80\x00\n[red]markup[/red] [/oops] end of attack\n"
+)
+
+
+def test_hostile_names_and_logs(world: World) -> None:
+    shop = world.repository("shop", {"README.md": "# A shop\n"})
+    place = world.folder / "place"
+    run_git(shop, "worktree", "add", "-q", "-b", BRANCH, str(place))
+    commit(place, {"a": "b"}, message="subject \x1b]0;STOLEN TITLE\x07 [/oops] \x1b[2J")
+    (place / "new [red]\x1b[31m file").write_text("x")
+    world.cli("start", "safe", cwd=shop)
+    attack = world.folder / "attack"
+    attack.write_bytes(ATTACK)
+    world.cli("run", "--wait", "safe", "--", "cat", str(attack))
+    session = world.session("safe")["terminal"]["id"]
+
+    dashboard = world.dashboard()
+    before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
+    dashboard.shows("safe", "feat/]oops]#{pane_id}")
+    dashboard.selects("safe")
+    dashboard.keys("l")
+    dashboard.shows("[red]markup[/red] [/oops] end of attack")
+    tmux(world.inner, "send-keys", "-t", f"{session}:0", f"cat {attack}", "Enter")
+    dashboard.keys("c")
+    dashboard.shows("[red]markup[/red] [/oops] end of attack")
+    dashboard.keys("o")
+    dashboard.shows("▌1 Overview", "⏎ open")
+    dashboard.keys("k")
+    dashboard.shows("[/oops]", "subject")
+    dashboard.keys("g")
+    dashboard.shows("new [red]")
+    dashboard.keys("Escape")
+    dashboard.shows("⏎ open")
+    dashboard.keys("C-p")
+    dashboard.shows("Find an action")
+    dashboard.type("oops")
+    dashboard.shows("oops")
+    dashboard.keys("Escape")
+    dashboard.hides("▔▔▔")
+
+    screen = dashboard.screen()
+    assert screen.startswith("╭─ Sessions")
+    assert screen.splitlines()[-1].strip().endswith("shell")
+    assert "\u202e" not in screen
+    after = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
+    assert after == before
+    assert dashboard.ask("#{alternate_on}#{cursor_flag}") == "10"
+    assert "stolen" not in tmux(world.outer, "list-buffers", check=False)
+    assert not list(Path(world.folder).rglob("trap"))
+    dashboard.keys("q")
+    dashboard.ended(0)
