@@ -66,6 +66,7 @@ class MainScreen(Screen[None]):
         self._bridge = Bridge(self, deck, self._facts_changed, self._tick)
         self._spinner: Timer | None = None
         self._beat = 0
+        self._behind = False
         self._search_from_logs = False
 
     def compose(self) -> ComposeResult:
@@ -187,6 +188,13 @@ class MainScreen(Screen[None]):
     @on(SessionList.Highlighted)
     def _session_highlighted(self) -> None:
         self._look()
+        if not self._behind:
+            # The list paints first; what is known of the session follows, once for a burst of keys.
+            self._behind = True
+            self.call_after_refresh(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._behind = False
         self._show_selected()
         self._show_status()
 

@@ -24,6 +24,8 @@ from tui.widgets.line_view import LineView, message_lines
 from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten, width_of, wrapped
 from tui.widgets.tab import SessionTab
 
+REST = 0.12
+"""Seconds that a selection must rest before commits and operations are asked for."""
 NAME_WIDTH = 10
 """Cells of the column with the names of facts."""
 
@@ -246,7 +248,7 @@ class OverviewTab(SessionTab):
             asked = (state.session.id, head, jobs, state.session)
             if asked != self._asked:
                 self._asked = asked
-                self.fetch("overview", self._ask, self._use)
+                self.fetch("overview", self._ask, self._use, rest=REST)
         self.render_facts()
 
     def hidden(self) -> None:

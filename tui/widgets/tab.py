@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
@@ -108,10 +109,16 @@ class SessionTab(Container):
         raise NotImplementedError
 
     def fetch(
-        self, group: str, ask: Callable[[LiveDeck, str], Awaitable[T]], use: Callable[[T], None]
+        self,
+        group: str,
+        ask: Callable[[LiveDeck, str], Awaitable[T]],
+        use: Callable[[T], None],
+        *,
+        rest: float = 0.0,
     ) -> Worker[None] | None:
         """Ask the deck for a detail of the session shown; replaces an earlier question of the same group.
 
+        With `rest` the question waits so many seconds, in which a new one can replace it before it costs anything.
         The answer is used only if the same session is still shown; an error goes to `problem`.
         """
         deck, session_id = self.deck, self.session_id
@@ -120,6 +127,8 @@ class SessionTab(Container):
 
         async def work() -> None:
             try:
+                if rest:
+                    await asyncio.sleep(rest)
                 answer = await ask(deck, session_id)
             except DeckError as error:
                 if self.session_id == session_id:
