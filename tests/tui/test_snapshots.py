@@ -44,6 +44,7 @@ async def test_tab(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, i
     async with driving(deck, size) as it:
         label = "rate-limits" if tab == "git" else "fix-login"
         it.main.performer.go(deck.id_of(label))
+        await it.until(lambda: it.main.detail.border_title == label)
         it.main.performer.perform(f"tab.{tab}")
         await it.until(lambda: it.main._scope() == ("sessions" if tab in GLANCED else tab))
         wanted = "price * count" if tab == "git" else WAIT_FOR[tab]
