@@ -110,6 +110,7 @@ class Graph(Widget):
         *,
         title: str | None = None,
         ceiling: float | None = None,
+        span: float | None = None,
     ) -> None:
         """Show these samples instead of the ones before.
 
@@ -119,7 +120,10 @@ class Graph(Widget):
             now: The right end of the time axis, UNIX seconds.
             title: A new title; `None` keeps the one there is.
             ceiling: A new top of the scale; `None` keeps the one there is.
+            span: A new length of the time axis in seconds; `None` keeps the one there is.
         """
+        if span is not None:
+            self._span = span
         since = now - self._span
         self._samples = tuple(
             (at, max(0.0, value)) for at, value in samples if since <= at <= now and math.isfinite(value)

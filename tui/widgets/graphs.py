@@ -10,6 +10,14 @@ from devdeck.model import SessionState
 from tui.widgets.graph import Graph
 from tui.widgets.spans import clean
 
+SPANS = (60.0, 120.0, 300.0, 600.0)
+"""Lengths of the time axis in seconds: the shortest that holds what was measured, so that it is soon full."""
+
+
+def span_since(first: float, now: float) -> float:
+    """Length of the time axis, in seconds, for samples of which the oldest was taken at `first`."""
+    return next((span for span in SPANS if now - first <= span), SPANS[-1])
+
 
 class Graphs(Container):
     """A grid of graphs, fed by the screen; hidden, it does no work."""
@@ -33,7 +41,7 @@ class Graphs(Container):
         yield Graph("host memory", unit="bytes", id="graph-host-memory", classes="-host")
 
     def show(self, deck: LiveDeck, selected: SessionState | None) -> None:
-        """Draw the last ten minutes.
+        """Draw what was measured, at most the last ten minutes of it.
 
         Args:
             deck: Where the samples are.
@@ -46,11 +54,14 @@ class Graphs(Container):
         label = clean(selected.session.label, 60) if selected is not None else ""
         self.border_title = f"Usage · {label}".replace("[", "\\[") if label else "Usage"
         host = deck.host_samples()
-        self._graph("graph-cpu").show([(it.at, it.cpu) for it in samples], now)
-        self._graph("graph-memory").show([(it.at, float(it.memory)) for it in samples], now)
-        self._graph("graph-host-cpu").show([(it.at, it.cpu) for it in host], now)
+        first = min([series[0].at for series in (samples, host) if series], default=now)
+        span = span_since(first, now)
+        self._graph("graph-cpu").show([(it.at, it.cpu) for it in samples], now, span=span)
+        self._graph("graph-memory").show([(it.at, float(it.memory)) for it in samples], now, span=span)
+        self._graph("graph-host-cpu").show([(it.at, it.cpu) for it in host], now, span=span)
         ceiling = float(host[-1].memory_total) if host else None
-        self._graph("graph-host-memory").show([(it.at, float(it.memory_used)) for it in host], now, ceiling=ceiling)
+        used = [(it.at, float(it.memory_used)) for it in host]
+        self._graph("graph-host-memory").show(used, now, ceiling=ceiling, span=span)
 
     def _graph(self, id_: str) -> Graph:
         return self.query_one(f"#{id_}", Graph)
