@@ -134,7 +134,7 @@ class _Builder:
 
     def _repository(self, name: str) -> Path:
         """A repository with the demo's own files on `main`, and a bare one beside it as its `origin`."""
-        root = self._folder / "src" / name
+        root = self._folder / "home" / "src" / name
         with resources.as_file(resources.files("devdeck.demo") / "files" / name) as files:
             shutil.copytree(files, root, ignore=shutil.ignore_patterns("__pycache__"))
         # Named like this in the package, where it would be a rule of devdeck's own repository.

@@ -41,7 +41,7 @@ def members(folder: str) -> set[int]:
 def recorded(folder: str) -> set[int]:
     """Processes that the job folders name and that still live."""
     found = set()
-    for path in glob.glob(os.path.join(glob.escape(folder), "state/devdeck/jobs/*/started.json")):
+    for path in glob.glob(os.path.join(glob.escape(folder), "home/.local/state/devdeck/jobs/*/started.json")):
         if os.path.exists(os.path.join(os.path.dirname(path), "result.json")):
             continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(path, encoding="utf-8") as stream:

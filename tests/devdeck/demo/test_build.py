@@ -211,7 +211,7 @@ def test_nothing_of_the_user_is_read_or_written(demo: Demo) -> None:
 def test_giving_up_while_it_is_built_leaves_nothing() -> None:
     with demo_folder() as folder:
         with building(folder) as built:
-            until(lambda: (folder / "src").exists())
+            until(lambda: (folder / "home" / "src").exists())
         assert built.done()
         assert isinstance(built.exception(), CancelledError)
     assert gone(folder)
@@ -232,7 +232,7 @@ def test_a_build_that_was_given_up_before_it_began() -> None:
 
 def test_a_build_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     with demo_folder() as folder:
-        (folder / "src").write_text("in the way")
+        (folder / "home" / "src").write_text("in the way")
         with building(folder) as built:
             assert isinstance(built.exception(60), OSError)
 

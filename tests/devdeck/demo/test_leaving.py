@@ -157,3 +157,22 @@ def test_other_demos_are_left_alone(hold: Hold) -> None:
     assert Path(other.folder, "tmux.sock").is_socket()
     other.process.communicate(timeout=60)
     assert gone(other.folder)
+
+
+def test_without_proc_the_jobs_are_found_by_their_records(tmp_path: Path) -> None:
+    """As on macOS, where no other process's environment can be read without its leave."""
+    from devdeck.demo import sweeper
+    from devdeck.jobs.files import write_record
+
+    job = subprocess.Popen(["sleep", "1000"])
+    try:
+        jobs = tmp_path / "home/.local/state/devdeck/jobs"
+        for name, pid in (("one", job.pid), ("other", 2**22 - 1), ("broken", "x")):
+            (jobs / name).mkdir(parents=True)
+            write_record(jobs / name / "started.json", {"runner_pid": pid, "leader_pid": pid, "pid": pid})
+        assert sweeper.recorded(str(tmp_path)) == {job.pid}
+        write_record(jobs / "one" / "result.json", {})
+        assert sweeper.recorded(str(tmp_path)) == set()
+    finally:
+        job.kill()
+        job.wait()

@@ -24,7 +24,7 @@ def main() -> None:
         else:
             print(f"{stamp} {GREEN}INFO{OFF}  GET /stations/{station} 200 {took:.1f} ms", flush=True)
         wave = 1 + math.sin((time.monotonic() - started) / 6)
-        sum(math.sqrt(value) for value in range(int(100_000 * wave)))
+        sum(math.sqrt(value) for value in range(int(250_000 * wave)))
         time.sleep(0.06 + 0.05 * wave)
 
 
