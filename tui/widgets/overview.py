@@ -21,6 +21,7 @@ from devdeck.model import (
 )
 from tui.widgets import rows
 from tui.widgets.line_view import LineView, message_lines
+from tui.widgets.plot import format_value
 from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten, width_of, wrapped
 from tui.widgets.tab import SessionTab
 
@@ -186,8 +187,8 @@ def usage_fact(state: SessionState, now: float) -> Line:
     return fact(
         "uses",
         Span(f"{sample.cpu:.0f}% CPU", Tone.STALE if old else Tone.CPU),
-        Span(f" · {rows.size_of(sample.memory)}", Tone.STALE if old else Tone.MEMORY),
-        Span(f" · {sample.processes} processes", Tone.MUTED),
+        Span(f" · {format_value(sample.memory, 'bytes')}", Tone.STALE if old else Tone.MEMORY),
+        Span(f" · {sample.processes} process{'es' if sample.processes != 1 else ''}", Tone.MUTED),
         Span(f" · stale, {rows.ago(now - sample.at)}" if old else "", Tone.STALE),
     )
 

@@ -72,16 +72,6 @@ def span_of_time(seconds: float | None) -> str:
     return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
 
 
-def size_of(amount: int) -> str:
-    """Bytes with a unit: `812 kB`, `1.4 GB`."""
-    value = float(amount)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
 def is_stale(fact: Fact[Any], now: float, limit: float = GIT_STALE) -> bool:
     """Whether a fact's value may be out of date: the last look failed, or was too long ago."""
     seconds = fact.age(now)

@@ -8,6 +8,7 @@ from devdeck.model import Sample, SessionState
 from devdeck.state import DeckState
 from tui.widgets import rows
 from tui.widgets.bar import Bar, Part
+from tui.widgets.plot import format_value
 from tui.widgets.spans import Line, Span, Tone, clean, line, width_of
 
 _NAMES = {"store": "store", "git": "git", "tmux": "tmux", "jobs": "jobs", "metrics": "metrics"}
@@ -118,7 +119,7 @@ def usage(sample: Sample) -> Line:
         Span("session ", Tone.MUTED),
         Span(f"{sample.cpu:.0f}%", Tone.CPU),
         " ",
-        Span(rows.size_of(sample.memory), Tone.MEMORY),
+        Span(format_value(sample.memory, "bytes"), Tone.MEMORY),
         "  ",
     )
 
@@ -132,5 +133,7 @@ def host(state: DeckState) -> Line:
         Span("host ", Tone.MUTED),
         Span(f"{sample.cpu:.0f}%", Tone.CPU),
         " ",
-        Span(f"{sample.memory_used / 1e9:.1f}/{sample.memory_total / 1e9:.0f} GB ", Tone.MEMORY),
+        Span(
+            f"{format_value(sample.memory_used, 'bytes')} of {format_value(sample.memory_total, 'bytes')} ", Tone.MEMORY
+        ),
     )
