@@ -34,6 +34,8 @@ from tui.widgets.session_order import Sort
 from tui.widgets.spans import clean
 from tui.widgets.status_bar import StatusBar
 
+RESTING = 5
+"""Beats of the clock between two looks at ages while nothing on screen runs."""
 SPIN = 0.25
 """Seconds between two turns of the spinner, while something is under way."""
 
@@ -63,7 +65,8 @@ class MainScreen(Screen[None]):
         self._intents = intents
         self._history = history
         self.performer = Performer(self.app, deck, intents, self)
-        self._bridge = Bridge(self, deck, self._facts_changed, self._tick)
+        self._bridge = Bridge(self, deck, self._facts_changed, self._age)
+        self._ages = 0
         self._spinner: Timer | None = None
         self._beat = 0
         self._behind = False
@@ -160,6 +163,14 @@ class MainScreen(Screen[None]):
 
     def _show_keys(self) -> None:
         self.query_one("#keys", KeyBar).show(self.context())
+
+    def _age(self) -> None:
+        """Ages move: each second where something runs, every few seconds where all are older than that."""
+        self._ages += 1
+        states = self._deck.state.sessions
+        running = any(states[id_].running for id_ in self.sessions.visible_ids() if id_ in states)
+        if running or self._ages % RESTING == 0:
+            self._tick()
 
     def _tick(self) -> None:
         self.sessions.show(self._deck.state, self._deck.now())
