@@ -32,6 +32,8 @@ _GIT_CONFIG = """\
 	defaultBranch = main
 [advice]
 	detachedHead = false
+[core]
+	pager = cat
 """
 
 _TMUX_CONFIG = """\
@@ -43,7 +45,12 @@ set -g status-right " Ctrl+b d: back to devdeck "
 set -g status-right-length 40
 """
 
-_PROMPTS = {".bashrc": "PS1='\\W \\$ '\n", ".zshrc": "PS1='%1~ %# '\n"}
+_PROMPTS = {
+    ".bashrc": "PS1='\\W \\$ '\n",
+    ".bash_profile": "PS1='\\W \\$ '\n",
+    ".profile": "PS1='$ '\n",
+    ".zshrc": "PS1='%1~ %# '\n",
+}
 """Start-up files of shells: the demo looks the same whoever starts it, and asks no questions (zsh would)."""
 
 

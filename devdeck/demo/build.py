@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
+import time
 import venv
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -17,6 +18,9 @@ from devdeck.model import Session
 
 LABELS = ("checkout-flow", "fix-rounding", "load-soak", "cache-layer", "merge-physics")
 """The sessions: passing, failing, streaming, dirty and ahead, conflicted."""
+
+PROMPT = 2.0
+"""Longest wait for a shell, in seconds."""
 
 
 def build(deck: Deck, folder: Path, stop: threading.Event | None = None) -> tuple[Session, ...]:
@@ -105,6 +109,7 @@ class _Builder:
         self._git(place, "add", "--all")
         _edit(stations, "def plausible", "LOWEST, HIGHEST = -90.0, 60.0\n\n\ndef plausible")
         (place / "notes.md").write_text(_NOTES)
+        self._type(dirty, "git log --oneline --no-decorate; git status --short --branch")
         return [streaming, dirty]
 
     def tilegame(self) -> list[Session]:
@@ -168,6 +173,17 @@ class _Builder:
     def _test(self, session: Session) -> None:
         self._wanted()
         self._deck.work.test(session)
+
+    def _type(self, session: Session, text: str) -> None:
+        """Type a command into the session's shell, once that is ready to be typed to."""
+        deadline = time.monotonic() + PROMPT
+        while time.monotonic() < deadline:
+            self._wanted()
+            terminal = self._deck.terminals.of(session)
+            if terminal is None or any(self._deck.terminals.tmux.capture(terminal.panes[0].id)):
+                break
+            time.sleep(0.02)
+        self._deck.terminals.send(session, text)
 
     def _run(self, session: Session, *argv: str) -> None:
         self._wanted()
