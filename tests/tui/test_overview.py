@@ -53,7 +53,7 @@ async def test_facts_carry_evidence_and_age() -> None:
         for words in (
             "checkout  ● running pytest", "feature/x → origin/feature/x · ↑2 ahead", "+1 staged  ?4 untracked",
             "✗ failed · 3 failed, 117 passed of 120 · exit 1 · 12s ago", "pytest in .venv/bin/python 3.11",
-            "✓ alive · 2 windows · detached · nvim", "37% CPU · 286M · 4 processes", "/work/a",
+            "✓ alive · 2 windows · detached · nvim", "37% CPU · 286M · 4 processes", "/trees/a",
             "● pytest · running for 1m 00s", "c0ffee00", "2h", "✓ done", "start", "undo: devdeck undo", "5m",
         ):  # fmt: skip
             assert words in text, words

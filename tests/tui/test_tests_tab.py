@@ -39,8 +39,8 @@ def failed() -> SessionState:
 def deck(*results: TestResult) -> MiniDeck:
     it = MiniDeck()
     it.results_answer = results
-    it.sources["/work/a/tests/test_a.py"] = SourceView(
-        path="/work/a/tests/test_a.py", first_line=6, line=7, lines=("def test_bad():", "    assert 1 == 2")
+    it.sources["/trees/a/tests/test_a.py"] = SourceView(
+        path="/trees/a/tests/test_a.py", first_line=6, line=7, lines=("def test_bad():", "    assert 1 == 2")
     )
     return it
 
@@ -81,7 +81,7 @@ async def test_enter_shows_message_frames_and_source_and_tells() -> None:
         assert [m.result.id for m in messages(log, TestsTab.FailureChosen)] == ["tests/test_a.py::test_bad"]
         await pilot.press("e")
         (edit,) = messages(log, TestsTab.EditRequested)
-        assert (edit.path, edit.line) == ("/work/a/tests/test_a.py", 7)
+        assert (edit.path, edit.line) == ("/trees/a/tests/test_a.py", 7)
         await pilot.press("j")
         await auntil(lambda: "no fixture" in text_of(tab.query_one(SourcePane)))
         await pilot.press("escape")
@@ -93,15 +93,15 @@ async def test_paths_are_relative_to_the_folder_of_the_run() -> None:
     it, tab, log = deck(failure("test_bad")), TestsTab(), []  # type: ignore[var-annotated]
     async with WidgetApp(tab).run_test(size=(100, 40), message_hook=log.append) as pilot:
         tab.set_shown(True)
-        sub = job(cwd="/work/a/sub")
+        sub = job(cwd="/trees/a/sub")
         tab.update_session(it.live, state(run=run(RunState.FAILED, failed=1), jobs=(sub,)))
         await auntil(lambda: tab.view.results.rows)
         tab.view.focus()
         await pilot.press("enter")
         await auntil(lambda: "The source is not in this worktree." in text_of(tab))
-        assert "source /work/a/sub/tests/test_a.py:7" in it.asked
+        assert "source /trees/a/sub/tests/test_a.py:7" in it.asked
         await pilot.press("e")
-        assert messages(log, TestsTab.EditRequested)[0].path == "/work/a/sub/tests/test_a.py"
+        assert messages(log, TestsTab.EditRequested)[0].path == "/trees/a/sub/tests/test_a.py"
 
 
 async def test_the_innermost_frame_with_source_is_shown_and_frames_can_be_walked() -> None:
@@ -111,8 +111,8 @@ async def test_the_innermost_frame_with_source_is_shown_and_frames_can_be_walked
         Frame(path="/usr/lib/lib.py", line=1),
     )
     it, tab = deck(failure("test_bad", frames=frames)), TestsTab()
-    it.sources["/work/a/src/x.py"] = SourceView(
-        path="/work/a/src/x.py", first_line=3, line=3, lines=("raise KeyError",)
+    it.sources["/trees/a/src/x.py"] = SourceView(
+        path="/trees/a/src/x.py", first_line=3, line=3, lines=("raise KeyError",)
     )
     async with WidgetApp(tab).run_test(size=(100, 40)) as pilot:
         tab.set_shown(True)

@@ -135,7 +135,7 @@ def session(id_: str, label: str = "", repository: str = "deck", **fields: Any) 
         "label": label or id_,
         "repository": repository,
         "repository_path": f"/src/{repository}",
-        "worktree": f"/work/{id_}",
+        "worktree": f"/trees/{id_}",
     }
     return Session(**{**values, **fields})
 
@@ -167,7 +167,7 @@ def state(id_: str = "a", label: str = "", repository: str = "deck", **fields: A
 
 def job(id_: str = "j1", **fields: Any) -> Job:
     values: dict[str, Any] = {
-        "id": id_, "session_id": "a", "kind": JobKind.TEST, "argv": ("pytest", "-q"), "cwd": "/work/a",
+        "id": id_, "session_id": "a", "kind": JobKind.TEST, "argv": ("pytest", "-q"), "cwd": "/trees/a",
         "directory": "/jobs/j1", "created_at": NOW - 60, "started_at": NOW - 60, "state": JobState.RUNNING,
     }  # fmt: skip
     return Job(**{**values, **fields})
