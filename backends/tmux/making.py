@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from backends.base import BackendError
 from backends.tmux.failures import failure
 
-# libtmux asks for the encoding when it is imported; what stands in for stdout in a full-screen program has none.
-if getattr(sys.stdout, "encoding", None) is None and hasattr(sys.stdout, "__dict__"):
-    vars(sys.stdout)["encoding"] = "utf-8"
-
-import libtmux
+try:
+    import libtmux
+except AttributeError:
+    # When imported, it asks stdout for its encoding; what stands in for stdout in a full-screen program has none.
+    vars(sys.stdout).setdefault("encoding", "utf-8")
+    import libtmux
 from libtmux.exc import LibTmuxException, TmuxSessionExists
 
 if TYPE_CHECKING:
