@@ -154,6 +154,7 @@ class CommandBar(Container):
         self._recalled = 0
         self._draft = ""
         self._error: CommandError | None = None
+        self._refused: str | None = None
         self._before: Widget | None = None
 
     def compose(self) -> ComposeResult:
@@ -188,7 +189,7 @@ class CommandBar(Container):
         self.mode = mode
         self._before = self.screen.focused
         self._names = self._world()
-        self._recalled, self._draft, self._error = 0, "", None
+        self._recalled, self._draft, self._error, self._refused = 0, "", None, None
         self._forget_candidates()
         self.query_one("#command-mode", Static).update(mode)
         self.add_class("-open")
@@ -246,7 +247,9 @@ class CommandBar(Container):
         event.stop()
         if not self.is_open:
             return
-        self._error = None
+        if event.value != self._refused:
+            # Else it is the news of the last key, which comes after the line was entered and refused.
+            self._error = None
         if event.value != self._completed:
             self._forget_candidates()
         self._show_hint()
@@ -258,7 +261,7 @@ class CommandBar(Container):
         try:
             command = command_line.parse(self.mode, text, self._world())
         except CommandError as error:
-            self._error = error
+            self._error, self._refused = error, typed
             self._show_hint()
             return
         if self.mode != "/":
