@@ -97,7 +97,8 @@ class ControlClient:
         self._pending.append(pending)
         process.stdin.write(line)
         try:
-            reply = await asyncio.wait_for(pending.future, timeout)
+            async with asyncio.timeout(timeout):
+                reply = await pending.future
         except TimeoutError:
             self._give_up_when_stuck(process)
             raise BackendTimeout(
@@ -182,7 +183,8 @@ class ControlClient:
         """
         process = await self._spawn("list-sessions", "-F", _SESSIONS_FORMAT)
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), self.server.timeout)
+            async with asyncio.timeout(self.server.timeout):
+                output, _ = await process.communicate()
         except TimeoutError:
             return False, None
         finally:
@@ -227,7 +229,9 @@ class ControlClient:
         while True:
             wait = None if self.connected else max(0.0, deadline - time.monotonic())
             try:
-                data = await asyncio.wait_for(stdout.read(1 << 16), wait)
+                # Not wait_for: until Python 3.12 that swallows a cancellation that comes together with data.
+                async with asyncio.timeout(wait):
+                    data = await stdout.read(1 << 16)
             except TimeoutError:
                 self._exit_reason = ": it did not attach in time"
                 return
@@ -295,7 +299,8 @@ async def _close(process: asyncio.subprocess.Process) -> None:
                 stop()
         with contextlib.suppress(TimeoutError):
             # What is still to be read is read, else a full pipe would keep the client from ending.
-            await asyncio.wait_for(_drain(process), 1.0)
+            async with asyncio.timeout(1.0):
+                await _drain(process)
             break
 
 

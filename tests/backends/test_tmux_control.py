@@ -349,3 +349,20 @@ def test_arguments_come_through_tmux_unchanged(tmp_path: Path) -> None:
 
         check()
         kill_server(server)
+
+
+async def test_a_cancellation_that_comes_with_data_is_not_lost(tmp_path: Path) -> None:
+    """`asyncio.wait_for` would swallow it until Python 3.12, and the client would stay."""
+
+    class Process:
+        stdout = asyncio.StreamReader()
+
+    client = ControlClient(TmuxServer(str(tmp_path / "nobody")))
+    task = asyncio.create_task(client._read(Process()))  # type: ignore[arg-type]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    Process.stdout.feed_data(b"%begin 1 1 0\n")
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()

@@ -215,7 +215,8 @@ class TerminalTab(SessionTab):
             await asyncio.sleep(FASTEST)
             if delay > FASTEST and not self._wake.is_set():
                 try:
-                    await asyncio.wait_for(self._wake.wait(), delay - FASTEST)
+                    async with asyncio.timeout(delay - FASTEST):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
             if self._wake.is_set():
