@@ -80,7 +80,7 @@ def test_no_dashboard_outlives_its_terminal(one: World, way: str) -> None:
         process.send_signal(getattr(signal, way))
     else:
         tmux(one.outer, way, *(["-t", dashboard.pane] if way == "kill-session" else []))
-    until(lambda: not any(lives(it) for it in [process, *children]), 20)
+    until(lambda: not any(lives(it) for it in [process, *children]), 30)
     assert one.json("jobs")["jobs"][0]["state"] == "running"
     one.cli("stop", "work")
 
