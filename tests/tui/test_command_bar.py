@@ -49,11 +49,12 @@ async def test_an_error_stays_with_the_line_and_says_what_was_expected(make_deck
         assert "no command" not in it.text()
 
 
-async def test_the_news_of_the_last_key_does_not_take_the_error_back(make_deck: MakeDeck) -> None:
+async def test_late_news_of_keys_does_not_take_the_error_back(make_deck: MakeDeck) -> None:
     async with driving(make_deck()) as it:
         await it.press("colon")
         bar = it.main.command_bar
-        bar.input.insert_text_at_cursor("nonsense")
+        for character in "nonsense":
+            bar.input.insert_text_at_cursor(character)
         bar.enter(bar.input.value)  # before the input's message of the change is handled
         await it.settle()
         assert "nonsense" in bar.hint

@@ -245,7 +245,8 @@ class CommandBar(Container):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell it, and show what may follow."""
         event.stop()
-        if not self.is_open:
+        if not self.is_open or event.value != self.input.value:
+            # Closed, or news of a key before the last, which will tell its own.
             return
         if event.value != self._refused:
             # Else it is the news of the last key, which comes after the line was entered and refused.
