@@ -55,6 +55,9 @@ class JobCollector:
             while len(self._followers) >= FOLLOWERS:
                 self._followers.pop(next(iter(self._followers)))
             self._followers[job.id] = follower
+        else:
+            # Only the last run of a session is followed at each look; an older one may still run beside it.
+            follower.poll(job)
         return follower.results
 
     def prime(self) -> None:

@@ -152,6 +152,37 @@ async def test_results_stream_and_the_verdict_is_reconciled(live: RunningDeck, r
     assert source.lines[source.line - source.first_line].strip() == "assert 1 == 2"
 
 
+async def test_an_older_run_beside_the_last_one_is_read_on(live: RunningDeck, repository: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waiting = f"""import pathlib, time
+
+
+def test_first():
+    pass
+
+
+def test_second():
+    while not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.02)
+"""
+    commit(repository, {"tests/test_it.py": waiting, "pytest.ini": "[pytest]\n"}, "tests")
+    id_ = await started(live, "one", repository)
+    older = await live.test(id_)
+
+    async def passed() -> int:
+        return sum(result.outcome is Outcome.PASSED for result in await live.results(older.id))
+
+    async def until_passed(count: int) -> None:
+        while await passed() != count:  # noqa: ASYNC110  what is waited for is in files
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(until_passed(1), 20)
+    await live.test(id_, ("tests/test_it.py::test_first",))
+    await auntil(lambda: (run := live.state.sessions[id_].run) is not None and run.job_id != older.id)
+    gate.touch()
+    await asyncio.wait_for(until_passed(2), 20)
+
+
 async def test_stopping_the_dashboard_stops_no_job(deck: Deck, repository: Path) -> None:
     session = deck.sessions.start("one", str(repository))
     live = RunningDeck(deck)
