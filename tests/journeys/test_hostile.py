@@ -50,6 +50,7 @@ def test_hostile_names_and_logs(world: World) -> None:
     dashboard.shows("[/oops]", "subject")
     dashboard.keys("g")
     dashboard.shows("new [red]")
+    dashboard.hides("⏎ open")
     dashboard.keys("Escape")
     dashboard.shows("⏎ open")
     dashboard.keys("C-p")
