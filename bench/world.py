@@ -74,7 +74,7 @@ class World:
         def fill(lane: int) -> list[Session]:
             made = []
             for number in range(lane * PER_REPOSITORY, min(count, (lane + 1) * PER_REPOSITORY)):
-                session = deck.sessions.start(f"work-{number:03}", str(self.repositories[lane]))
+                session = deck.starting.start(f"work-{number:03}", str(self.repositories[lane]))
                 place = Path(session.worktree)
                 (place / "part-0" / "module_000.txt").write_text("changed\n")
                 (place / "notes.txt").write_text("untracked\n")

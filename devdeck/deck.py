@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from devdeck.errors import DeckError
 from devdeck.paths import Paths
+from devdeck.removing import Removing
 from devdeck.sessions import Sessions
+from devdeck.starting import Starting
 from devdeck.store import Store
 from devdeck.terminals import Terminals
+from devdeck.transactions import Site, Transactions
 from devdeck.work import Work
 
 if TYPE_CHECKING:
@@ -24,7 +27,10 @@ class Deck:
     Attributes:
         terminals: The tmux sessions: going there, typing into them.
         work: What runs: commands and tests.
-        sessions: Which sessions there are; making and removing them.
+        sessions: Which sessions there are.
+        transactions: Changes in steps: what was cut off, and how it is settled.
+        starting: Making sessions.
+        removing: Removing them.
     """
 
     def __init__(self, paths: Paths, store: Store, tmux: TmuxServer) -> None:
@@ -32,7 +38,11 @@ class Deck:
         self.store = store
         self.terminals = Terminals(store, tmux)
         self.work = Work(paths, store, self.terminals)
-        self.sessions = Sessions(paths, store, self.terminals, self.work)
+        self.sessions = Sessions(store, self.terminals)
+        site = Site(paths, store, self.terminals, self.work)
+        self.transactions = Transactions(site)
+        self.starting = Starting(site, self.transactions)
+        self.removing = Removing(site, self.transactions)
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

@@ -44,7 +44,7 @@ def known_roots(
     """Main worktrees of all repositories to look into, sorted: of sessions, of the store, and where terminals are."""
     made = tuple(made)
     ids = {session.id for session in made}
-    roots = {session.repository_path for session in made} | {path for _, path in known}
+    roots = {place.repository_path for session in made for place in session.places} | {path for _, path in known}
     for terminal in terminals:
         if terminal.devdeck_id in ids:
             continue
@@ -58,13 +58,14 @@ def known_roots(
 def find_sessions(
     made: Sequence[Session], known: Sequence[tuple[str, str]], terminals: Sequence[Terminal]
 ) -> tuple[Session, ...]:
-    """All sessions: `made` as they are, then those that were found.
+    """All sessions: `made` (a workspace followed by its members), then those that were found.
 
     Args:
         made: Sessions of the store.
         known: Repositories of the store: (name, path of the main worktree).
         terminals: What the tmux server has; empty when it can't be asked.
     """
+    made = [each for session in made for each in (session, *session.member_sessions())]
     worktrees = {session.worktree for session in made}
     labels = {session.label for session in made}
     occupied = {repositories.worktree_root(terminal.path) for terminal in terminals if not terminal.devdeck_id}
@@ -99,6 +100,7 @@ def match_terminals(sessions: Iterable[Session], terminals: Sequence[Terminal]) 
     """Which tmux session belongs to which session: session id → terminal.
 
     A terminal marked with the session's id comes first, else the oldest unmarked one that was started in its worktree.
+    The member of a workspace has the terminal of the workspace.
     """
     by_id: dict[str, Terminal] = {}
     by_place: dict[str, Terminal] = {}
@@ -107,5 +109,7 @@ def match_terminals(sessions: Iterable[Session], terminals: Sequence[Terminal]) 
             by_id[terminal.devdeck_id] = terminal
         elif place := repositories.worktree_root(terminal.path):
             by_place[place] = terminal
-    matched = {session.id: by_id.get(session.id) or by_place.get(session.worktree) for session in sessions}
+    matched = {
+        session.id: by_id.get(session.parent or session.id) or by_place.get(session.worktree) for session in sessions
+    }
     return {id_: terminal for id_, terminal in matched.items() if terminal is not None}

@@ -8,16 +8,14 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from backends.base import BackendError
-from devdeck import __version__
+from devdeck import __version__, owner
 from devdeck.deck import Deck
 from devdeck.errors import DeckError
-from devdeck.git import refs, worktrees
 from devdeck.git.process import git
 from devdeck.model import OperationState
 
@@ -43,17 +41,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What to do; empty when all is well."""
     fixable: bool = False
     """Whether `doctor --fix` settles it."""
-
-
-def alive(pid: int) -> bool:
-    """Whether a process of this id runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
 
 
 def examine(deck: Deck) -> tuple[Finding, ...]:
@@ -164,22 +151,21 @@ def _editor(deck: Deck) -> Iterator[Finding]:
 
 
 def _leftovers(deck: Deck) -> Iterator[Finding]:
-    for session, pid in deck.store.half_made():
-        if not alive(pid):
+    for operation in deck.transactions.cut_off():
+        yield Finding(
+            name="unfinished operation",
+            state="fail",
+            evidence=f"{operation.verb} {operation.label} was cut off: {operation.detail}",
+            fix="devdeck doctor --fix takes back what it had done, or finishes it",
+            fixable=True,
+        )
+    for session, who in deck.store.half_made():
+        if not owner.is_alive(who) and session.id not in {it.session_id for it in deck.transactions.cut_off()}:
             yield Finding(
                 name="half-made session",
                 state="fail",
-                evidence=f"{session.label}: its start was cut off (process {pid})",
-                fix="devdeck doctor --fix takes back what it had made",
-                fixable=True,
-            )
-    for operation, pid in deck.store.unfinished():
-        if not alive(pid):
-            yield Finding(
-                name="unfinished operation",
-                state="warn",
-                evidence=f"{operation.verb} {operation.label} was cut off (process {pid})",
-                fix="devdeck doctor --fix marks it as failed",
+                evidence=f"{session.label}: its start was cut off",
+                fix="devdeck doctor --fix gives the label back",
                 fixable=True,
             )
 
@@ -203,27 +189,18 @@ def _sessions(deck: Deck) -> Iterator[Finding]:
 
 
 def fix(deck: Deck) -> tuple[str, ...]:
-    """Settle what can be settled without a question; returns what was done, in words.
-
-    A start that was cut off is taken back: its tmux session, its worktree when nothing was changed in it, and its
-    branch when no commit was made on it.
-    """
+    """Settle what can be settled without a question; returns what was done, in words."""
     done = []
-    for session, pid in deck.store.half_made():
-        if alive(pid):
-            continue
-        terminal = deck.terminals.of(session)
-        if terminal is not None:
-            deck.terminals.tmux.kill_session(terminal.id)
-        if Path(session.worktree).is_dir():
-            worktrees.remove_worktree(session.repository_path, session.worktree)
-        if session.managed_branch and session.base and session.branch:
-            with suppress(DeckError):
-                refs.delete_branch(session.repository_path, session.branch, expected_oid=session.base)
-        deck.store.forget_session(session.id)
-        done.append(f"took back the half-made session {session.label}")
-    for operation, pid in deck.store.unfinished():
-        if not alive(pid):
+    for operation in deck.transactions.cut_off():
+        settled = deck.transactions.settle(operation)
+        verb = "finished" if settled.state is OperationState.DONE else "took back"
+        done.append(f"{verb} {operation.verb} {operation.label}")
+    for session, who in deck.store.half_made():
+        if not owner.is_alive(who):
+            deck.store.forget_session(session.id)
+            done.append(f"gave back the label {session.label}")
+    for operation, who in deck.store.unfinished():
+        if not owner.is_alive(who):
             deck.store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off")
             done.append(f"marked {operation.verb} {operation.label} as failed")
     return tuple(done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,7 +34,7 @@ class Journal:
             session: To which session.
             detail: What is planned, in words.
         """
-        operation = self._store.begin(verb, session_id=session.id, label=session.label, detail=detail, pid=os.getpid())
+        operation = self._store.begin(verb, session_id=session.id, label=session.label, detail=detail)
         entry = Entry(operation)
         try:
             with translated():

@@ -15,9 +15,9 @@ import msgspec
 from backends.tmux.records import Pane, Terminal
 
 __all__ = [
-    "Commit", "Fact", "Frame", "GitFacts", "Health", "HostSample", "Job", "JobKind", "JobState",
+    "Commit", "Fact", "Frame", "GitFacts", "Health", "HostSample", "Job", "JobKind", "JobState", "Member",
     "Operation", "OperationState", "Outcome", "Pane", "RunState", "Sample", "Session", "SessionKind", "SessionState",
-    "Terminal", "TestResult", "TestRun",
+    "Terminal", "TestResult", "TestRun", "TrashEntry", "TrashPart",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -49,8 +49,29 @@ class SessionKind(StrEnum):
     WORKSPACE = "workspace"
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One repository's part of a session: a branch in a worktree."""
+
+    repository: str
+    """Name of the repository; in a workspace unique among its members."""
+    repository_path: str
+    """Main worktree of the repository, resolved."""
+    worktree: str
+    branch: str | None = None
+    managed_branch: bool = False
+    """Whether devdeck made the branch (and so removes it with the session)."""
+    base: str | None = None
+    """Commit that the branch was made from, when devdeck made it."""
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of work: a label, a repository, a branch, a worktree, a terminal."""
+    """One line of work: a label, a repository, a branch, a worktree, a terminal.
+
+    A workspace (kind `workspace`) has `members`; its `repository` is the name of the folder that its repositories
+    were found in, `repository_path` that folder, and `worktree` the folder that holds the worktrees of its members.
+    It is no git worktree itself. Each member is a session too, derived and never stored: `parent` is the workspace's
+    id, its label is `<workspace>:<repository>`, and it has no terminal of its own.
+    """
 
     id: str
     """Stable id. For a session that was found and not made, derived from what it was found by."""
@@ -72,6 +93,48 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Commit that the branch was made from, when devdeck made it."""
     backend: str = "local"
     created_at: float | None = None
+    target: str = ""
+    """What a checkout was asked for, such as `pr/7`."""
+    members: tuple[Member, ...] = ()
+    """The repositories of a workspace; empty for any other session."""
+    parent: str | None = None
+    """Id of the workspace that this is a member of."""
+
+    @property
+    def places(self) -> tuple[Member, ...]:
+        """Where its work is: the members of a workspace, else the one worktree that it has."""
+        if self.kind is SessionKind.WORKSPACE:
+            return self.members
+        return (
+            Member(
+                repository=self.repository,
+                repository_path=self.repository_path,
+                worktree=self.worktree,
+                branch=self.branch,
+                managed_branch=self.managed_branch,
+                base=self.base,
+            ),
+        )
+
+    def member_sessions(self) -> tuple[Session, ...]:
+        """The members of a workspace as sessions; empty for any other session."""
+        return tuple(
+            Session(
+                id=f"{self.id}.{member.repository}",
+                label=f"{self.label}:{member.repository}",
+                kind=SessionKind.SESSION,
+                repository=member.repository,
+                repository_path=member.repository_path,
+                worktree=member.worktree,
+                branch=member.branch,
+                managed_branch=member.managed_branch,
+                base=member.base,
+                backend=self.backend,
+                created_at=self.created_at,
+                parent=self.id,
+            )
+            for member in self.members
+        )
 
 
 class GitFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +178,10 @@ class JobKind(StrEnum):
     LINT = "lint"
     BUILD = "build"
     SHELL = "shell"
+    INIT = "init"
+    """A command of the repository's configuration that sets a new session up."""
+    TEARDOWN = "teardown"
+    """A command of the repository's configuration that runs before a session is removed."""
 
 
 class JobState(StrEnum):
@@ -316,6 +383,36 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """How to get back what it took away, in words; empty when it took nothing."""
     started_at: float
     ended_at: float | None = None
+
+
+class TrashPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What was kept of one worktree and its branch."""
+
+    member: Member
+    folder: str | None = None
+    """Where the worktree's folder is kept, with everything that was in it; `None` when there was none any more."""
+    admin: str | None = None
+    """Where git's own files about the worktree are kept (HEAD, index, reflog, a merge or rebase in progress)."""
+    refs: tuple[str, ...] = ()
+    """Hidden references that keep the objects from git's garbage collection, full names."""
+    branch_tip: str | None = None
+    """Object id that the deleted branch pointed to; `None` when the branch was not deleted."""
+    dropped: tuple[str, ...] = ()
+    """Ignored files and folders over the limit that were not kept, relative to the worktree."""
+
+
+class TrashEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A removed session that can be brought back."""
+
+    id: str
+    """Id of the operation that removed it."""
+    session: Session
+    at: float
+    size: int = 0
+    """Bytes on disk."""
+    parts: tuple[TrashPart, ...] = ()
+    layout: bytes = b""
+    """The windows of its terminal, encoded by `devdeck.layouts`; empty when it had none."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -222,15 +222,15 @@ class RunningDeck:
 
     async def start_session(self, label: str, path: str, base: str | None = None) -> Session:
         """Make a session."""
-        return await self._intent(self._deck.sessions.start, label, path, base)
+        return await self._intent(self._deck.starting.start, label, path, base)
 
     async def plan_removal(self, session_id: str) -> RemovalPlan:
         """What removing would do."""
-        return await self._detail(self._deck.sessions.plan_remove, self._session(session_id))
+        return await self._detail(self._deck.removing.plan, self._session(session_id))
 
     async def remove_session(self, session_id: str, force: bool = False) -> Operation:
         """Remove a session."""
-        return await self._intent(self._deck.sessions.remove, self._session(session_id), force=force)
+        return await self._intent(self._deck.removing.remove, self._session(session_id), force=force)
 
     async def run(self, session_id: str, argv: Sequence[str], kind: JobKind = JobKind.RUN) -> Job:
         """Start a command in the session."""

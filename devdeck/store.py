@@ -1,57 +1,24 @@
-"""What the deck remembers, in one SQLite file: sessions, jobs, test runs, the operation log, visits, repositories.
+"""What the deck remembers: sessions, jobs, test runs, operations, visits, repositories, trash, trust, layouts.
 
-The world is the truth (design, principle 3); the store keeps names, intents and history. Any number of processes use it
-at once: WAL, a busy time-out, and every write in one immediate transaction.
+The world is the truth (design, principle 3); the store keeps names, intents and history.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 
+from devdeck import owner
+from devdeck.database import SCHEMA_VERSION, Database
 from devdeck.errors import DeckError, NotFound
-from devdeck.model import Job, Operation, OperationState, Session, TestRun
+from devdeck.model import Job, Operation, OperationState, Session, TestRun, TrashEntry
 
-BUSY_TIMEOUT = 20.0
-"""Seconds to wait for another process's write."""
-
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE sessions (
-            id TEXT PRIMARY KEY, label TEXT NOT NULL UNIQUE, ready INTEGER NOT NULL DEFAULT 0, owner_pid INTEGER,
-            record BLOB NOT NULL)""",
-        """CREATE TABLE jobs (
-            id TEXT PRIMARY KEY, session_id TEXT NOT NULL, created_at REAL NOT NULL, running INTEGER NOT NULL,
-            record BLOB NOT NULL)""",
-        "CREATE INDEX jobs_by_session ON jobs (session_id, created_at)",
-        "CREATE INDEX jobs_running ON jobs (running) WHERE running = 1",
-        """CREATE TABLE test_runs (
-            job_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, started_at REAL NOT NULL, record BLOB NOT NULL)""",
-        "CREATE INDEX test_runs_by_session ON test_runs (session_id, started_at)",
-        """CREATE TABLE operations (
-            id TEXT PRIMARY KEY, session_id TEXT, state TEXT NOT NULL, started_at REAL NOT NULL, pid INTEGER,
-            record BLOB NOT NULL)""",
-        "CREATE INDEX operations_by_session ON operations (session_id, started_at)",
-        "CREATE INDEX operations_by_time ON operations (started_at)",
-        "CREATE TABLE visits (session_id TEXT NOT NULL, at REAL NOT NULL)",
-        "CREATE TABLE repositories (path TEXT PRIMARY KEY, name TEXT NOT NULL, seen_at REAL NOT NULL)",
-    ),
-)
-"""Statements that lead from schema version i to i + 1. Never edit one that was released; add another."""
-
-SCHEMA_VERSION = len(_MIGRATIONS)
+__all__ = ["SCHEMA_VERSION", "Busy", "LabelTaken", "Store"]
 
 VISITS_KEPT = 200
-
-R = TypeVar("R")
 
 
 class LabelTaken(DeckError):
@@ -60,111 +27,35 @@ class LabelTaken(DeckError):
     code = "exists"
 
 
-class Store:
-    """The deck's database. Safe to use from several threads; each call is one short transaction."""
+class Busy(DeckError):
+    """Another change of the same session is under way (exit status 1)."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the database, and bring its schema up to date.
+    code = "busy"
 
-        Raises:
-            DeckError: The file is no database, is from a newer devdeck, or can't be opened. It is left as it is.
-        """
-        self.path = path
-        self._lock = threading.RLock()
-        try:
-            if not path.exists():
-                path.touch(mode=0o600)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise DeckError(
-                f"can't open the store {path}: {error}", "check the folder's permissions and free space", code="store"
-            ) from error
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise DeckError(
-                f"the store {path} can't be used: {error}",
-                "nothing was changed in it; move it away to start with an empty deck, worktrees and terminals stay",
-                code="store",
-            ) from error
-        except BaseException:
-            self._connection.close()
-            raise
 
-    def _prepare(self) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                # Switching to WAL takes an exclusive lock for which SQLite does not call the busy handler.
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        if self._version() > SCHEMA_VERSION:
-            raise DeckError(
-                f"the store {self.path} was written by a newer devdeck (schema {self._version()}, "
-                f"this one knows {SCHEMA_VERSION})",
-                "update devdeck",
-                code="store",
-            )
-        if self._version() < SCHEMA_VERSION:
-            with self._write() as connection:
-                for version in range(self._version(), SCHEMA_VERSION):
-                    for statement in _MIGRATIONS[version]:
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {version + 1}")
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def close(self) -> None:
-        """Close the database; the store can't be used afterwards."""
-        with self._lock:
-            self._connection.close()
-
-    @contextlib.contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(sql, arguments).fetchall()
-
-    def _records(self, type_: type[R], sql: str, *arguments: Any) -> tuple[R, ...]:
-        return tuple(msgspec.json.decode(row[0], type=type_) for row in self._rows(sql, *arguments))
-
-    def change_count(self) -> int:
-        """A number that differs when another process has committed since it was last read (`PRAGMA data_version`)."""
-        return int(self._rows("PRAGMA data_version")[0][0])
+class Store(Database):
+    """The records of a deck; each call is one short transaction."""
 
     # Sessions
 
-    def reserve(self, session: Session, pid: int) -> None:
-        """Take a label for a session that is being made by process `pid`.
+    def reserve(self, session: Session) -> None:
+        """Take a label for a session that this process is about to make.
 
         Raises:
-            LabelTaken: The label is in use.
+            LabelTaken: The label is in use, also by one that is being made.
         """
         try:
             with self._write() as connection:
                 connection.execute(
-                    "INSERT INTO sessions (id, label, ready, owner_pid, record) VALUES (?, ?, 0, ?, ?)",
-                    (session.id, session.label, pid, msgspec.json.encode(session)),
+                    "INSERT INTO sessions (id, label, ready, owner, record) VALUES (?, ?, 0, ?, ?)",
+                    (session.id, session.label, owner.me(), msgspec.json.encode(session)),
                 )
         except sqlite3.IntegrityError as error:
+            if any(label == session.label and not owner.is_alive(who) for label, who in self._reserved()):
+                raise LabelTaken(
+                    f"{session.label!r} was being made when its devdeck was killed",
+                    "`devdeck doctor --fix` takes back what there is of it",
+                ) from error
             raise LabelTaken(
                 f"a session {session.label!r} exists already",
                 f"open it with `devdeck open {session.label}`, or choose another label",
@@ -175,7 +66,7 @@ class Store:
         with self._write() as connection:
             connection.execute(
                 "INSERT INTO sessions (id, label, ready, record) VALUES (?, ?, 1, ?) ON CONFLICT (id) DO UPDATE "
-                "SET label = excluded.label, ready = 1, owner_pid = NULL, record = excluded.record",
+                "SET label = excluded.label, ready = 1, owner = '', record = excluded.record",
                 (session.id, session.label, msgspec.json.encode(session)),
             )
 
@@ -184,15 +75,19 @@ class Store:
         with self._write() as connection:
             connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
             connection.execute("DELETE FROM visits WHERE session_id = ?", (session_id,))
+            connection.execute("DELETE FROM layouts WHERE session_id = ?", (session_id,))
 
     def sessions(self) -> tuple[Session, ...]:
         """Sessions that are made, by label."""
         return self._records(Session, "SELECT record FROM sessions WHERE ready = 1 ORDER BY label")
 
-    def half_made(self) -> tuple[tuple[Session, int], ...]:
-        """Sessions whose making has not ended, with the process that makes them."""
-        rows = self._rows("SELECT record, owner_pid FROM sessions WHERE ready = 0 ORDER BY label")
-        return tuple((msgspec.json.decode(record, type=Session), int(pid or 0)) for record, pid in rows)
+    def _reserved(self) -> list[tuple[str, str]]:
+        return [(str(row[0]), str(row[1])) for row in self._rows("SELECT label, owner FROM sessions WHERE ready = 0")]
+
+    def half_made(self) -> tuple[tuple[Session, str], ...]:
+        """Sessions whose making has not ended, with the process that makes them (see `devdeck.owner`)."""
+        rows = self._rows("SELECT record, owner FROM sessions WHERE ready = 0 ORDER BY label")
+        return tuple((msgspec.json.decode(record, type=Session), str(who)) for record, who in rows)
 
     def session(self, label: str) -> Session | None:
         """The made session of exactly this label."""
@@ -277,8 +172,22 @@ class Store:
 
     # Operations
 
-    def begin(self, verb: str, *, session_id: str | None, label: str, detail: str, pid: int) -> Operation:
-        """Journal a change before it is made (state `doing`)."""
+    def begin(
+        self, verb: str, *, session_id: str | None, label: str, detail: str, steps: bytes = b"", alone: bool = False
+    ) -> Operation:
+        """Journal a change before it is made (state `doing`), with this process as its owner.
+
+        Args:
+            verb: What is done.
+            session_id: To which session; `None` for none.
+            label: Its label.
+            detail: What is planned, in words.
+            steps: The steps of a transaction, as `devdeck.transactions` encodes them.
+            alone: Refuse while another change with steps is under way, or was cut off, at the same session.
+
+        Raises:
+            Busy: There is one.
+        """
         operation = Operation(
             id=uuid.uuid4().hex,
             verb=verb,
@@ -288,29 +197,60 @@ class Store:
             detail=detail,
             started_at=time.time(),
         )
-        self._save_operation(operation, pid)
+        with self._write() as connection:
+            if alone:
+                self._refuse_second(session_id, label)
+            connection.execute(
+                "INSERT INTO operations (id, session_id, state, started_at, owner, steps, record) "
+                "VALUES (?, ?, 'doing', ?, ?, ?, ?)",
+                (operation.id, session_id, operation.started_at, owner.me(), steps, msgspec.json.encode(operation)),
+            )
+        return operation
+
+    def _refuse_second(self, session_id: str | None, label: str) -> None:
+        rows = self._rows(
+            "SELECT record, owner FROM operations WHERE state = 'doing' AND session_id = ? AND steps != x''", session_id
+        )
+        for record, who in rows:
+            other = msgspec.json.decode(record, type=Operation)
+            if owner.is_alive(str(who)):
+                raise Busy(f"{label!r}: {other.verb} is under way in another devdeck", "wait until it has ended")
+            raise Busy(f"{label!r}: an earlier {other.verb} was cut off", "`devdeck doctor --fix` settles it")
+
+    def advance(self, operation: Operation, done: int) -> None:
+        """Journal that so many steps of a change are done."""
+        with self._write() as connection:
+            connection.execute("UPDATE operations SET done = ? WHERE id = ?", (done, operation.id))
+
+    def abandon(self, operation: Operation, detail: str) -> Operation:
+        """Journal that a change stopped half-way and is left to be settled: it stays `doing`, owned by nobody."""
+        operation = msgspec.structs.replace(operation, detail=detail)
+        with self._write() as connection:
+            connection.execute(
+                "UPDATE operations SET owner = '', record = ? WHERE id = ?",
+                (msgspec.json.encode(operation), operation.id),
+            )
         return operation
 
     def finish(self, operation: Operation, state: OperationState, detail: str, undo: str = "") -> Operation:
         """Journal how a change ended."""
         operation = msgspec.structs.replace(operation, state=state, detail=detail, undo=undo, ended_at=time.time())
-        self._save_operation(operation, None)
-        return operation
-
-    def _save_operation(self, operation: Operation, pid: int | None) -> None:
         with self._write() as connection:
             connection.execute(
-                "INSERT INTO operations (id, session_id, state, started_at, pid, record) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET state = excluded.state, pid = excluded.pid, record = excluded.record",
-                (
-                    operation.id,
-                    operation.session_id,
-                    str(operation.state),
-                    operation.started_at,
-                    pid,
-                    msgspec.json.encode(operation),
-                ),
+                "UPDATE operations SET state = ?, owner = '', record = ? WHERE id = ?",
+                (str(state), msgspec.json.encode(operation), operation.id),
             )
+        return operation
+
+    def operation(self, operation_id: str) -> Operation | None:
+        """One operation; `None` when there is none of this id."""
+        found = self._records(Operation, "SELECT record FROM operations WHERE id = ?", operation_id)
+        return found[0] if found else None
+
+    def steps(self, operation_id: str) -> tuple[bytes, int]:
+        """The steps of a change as they were given to `begin`, and how many are done; empty for a change without."""
+        rows = self._rows("SELECT steps, done FROM operations WHERE id = ?", operation_id)
+        return (bytes(rows[0][0] or b""), int(rows[0][1])) if rows else (b"", 0)
 
     def operations(self, session_id: str | None = None, limit: int = 50) -> tuple[Operation, ...]:
         """The last operations of one session, or of all, newest first."""
@@ -325,10 +265,10 @@ class Store:
             limit,
         )
 
-    def unfinished(self) -> tuple[tuple[Operation, int], ...]:
-        """Operations that have not ended, with the process that does them."""
-        rows = self._rows("SELECT record, pid FROM operations WHERE state = 'doing' ORDER BY started_at")
-        return tuple((msgspec.json.decode(record, type=Operation), int(pid or 0)) for record, pid in rows)
+    def unfinished(self) -> tuple[tuple[Operation, str], ...]:
+        """Operations that have not ended, the oldest first, with the process that does them (see `devdeck.owner`)."""
+        rows = self._rows("SELECT record, owner FROM operations WHERE state = 'doing' ORDER BY started_at, rowid")
+        return tuple((msgspec.json.decode(record, type=Operation), str(who)) for record, who in rows)
 
     # Visits and repositories
 
@@ -360,3 +300,62 @@ class Store:
         return tuple(
             (str(name), str(path)) for name, path in self._rows("SELECT name, path FROM repositories ORDER BY 1, 2")
         )
+
+    # Trash
+
+    def save_trash(self, entry: TrashEntry) -> None:
+        """Record what is in the trash, or change the record of it."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO trash (id, at, record) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
+                "SET record = excluded.record",
+                (entry.id, entry.at, msgspec.json.encode(entry)),
+            )
+
+    def trash(self) -> tuple[TrashEntry, ...]:
+        """What is in the trash, the newest first."""
+        return self._records(TrashEntry, "SELECT record FROM trash ORDER BY at DESC, rowid DESC")
+
+    def forget_trash(self, entry_id: str) -> None:
+        """Drop the record of a trash entry."""
+        with self._write() as connection:
+            connection.execute("DELETE FROM trash WHERE id = ?", (entry_id,))
+
+    # Trust
+
+    def trust(self, digest: str, repository: str) -> None:
+        """Remember that the user trusts a configuration of exactly this content.
+
+        Args:
+            digest: SHA-256 of the content, hexadecimal, with the repository's path (see `devdeck.trust`).
+            repository: For which repository, to be shown.
+        """
+        with self._write() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO trust (hash, repository, at) VALUES (?, ?, ?)", (digest, repository, time.time())
+            )
+
+    def distrust(self, repository: str) -> int:
+        """Forget all trust in a repository's configuration; returns how many contents were trusted."""
+        with self._write() as connection:
+            return connection.execute("DELETE FROM trust WHERE repository = ?", (repository,)).rowcount
+
+    def is_trusted(self, digest: str) -> bool:
+        """Whether the user trusts a configuration of this content."""
+        return bool(self._rows("SELECT 1 FROM trust WHERE hash = ?", digest))
+
+    # Layouts of terminals
+
+    def save_layout(self, session_id: str, record: bytes) -> None:
+        """Remember the windows of a session's terminal (encoded by `devdeck.layouts`)."""
+        with self._write() as connection:
+            connection.execute(
+                "INSERT INTO layouts (session_id, at, record) VALUES (?, ?, ?) ON CONFLICT (session_id) DO UPDATE "
+                "SET at = excluded.at, record = excluded.record",
+                (session_id, time.time(), record),
+            )
+
+    def layout(self, session_id: str) -> bytes | None:
+        """The windows of a session's terminal as they were last seen."""
+        rows = self._rows("SELECT record FROM layouts WHERE session_id = ?", session_id)
+        return bytes(rows[0][0]) if rows else None

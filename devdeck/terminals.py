@@ -49,6 +49,10 @@ class Terminals:
         """The session's tmux session, or `None` when it has none now."""
         return discover.match_terminals([session], self.all()).get(session.id)
 
+    def own(self, session: Session) -> Terminal | None:
+        """The tmux session that was made for this very session (and carries its id), or `None`."""
+        return next((terminal for terminal in self.all() if terminal.devdeck_id == session.id), None)
+
     def make(self, session: Session) -> Terminal:
         """Start a tmux session in the session's worktree, marked with its id."""
         with translated():

@@ -32,17 +32,18 @@ def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool,
     An existing branch LABEL is used as it is; one that only a remote has is tracked.
     """
     if dry_run:
-        plan = deck.sessions.plan_start(label, path, base)
+        plan = deck.starting.plan(label, path, base)
         if json:
             output.document(
-                {"plan": list(plan.steps), "worktree": plan.session.worktree, "warning": plan.warning or None}
+                {"plan": list(plan.steps), "worktree": plan.session.worktree, "warnings": list(plan.warnings)}
             )
         else:
-            _steps(f"would start {label}:", plan.steps, plan.warning)
+            _steps(f"would start {label}:", plan.steps, plan.warnings)
         return
-    warning = deck.sessions.plan_start(label, path, base).warning if base is not None else ""
-    session = deck.sessions.start(label, path, base)
-    if warning:
+    deck.terminals.require()  # no tmux, no start: found out before anything is made
+    plan = deck.starting.plan(label, path, base)
+    session = deck.starting.carry_out(plan)
+    for warning in plan.warnings:
         output.note(f"devdeck: {warning}")
     if json:
         output.document({"session": _view(deck, session)})
@@ -54,11 +55,11 @@ def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool,
         _go(deck, deck.terminals.hand_off(session))
 
 
-def _steps(title: str, steps: tuple[str, ...], warning: str = "") -> None:
+def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...] = ()) -> None:
     output.say(title)
     for step in steps:
         output.say(f"  - {step}")
-    if warning:
+    for warning in warnings:
         output.say(f"  ! {warning}")
 
 
@@ -163,7 +164,7 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
     """
     everything = target.lower() == "all"
     sessions = [s for s in deck.sessions.all() if s.managed] if everything else [deck.sessions.find(target)]
-    plans = [deck.sessions.plan_remove(session) for session in sessions]
+    plans = [deck.removing.plan(session) for session in sessions]
     if dry_run:
         _show_plans(plans, json)
         return
@@ -176,7 +177,7 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
     removed, refused = [], []
     for session in sessions:
         try:
-            removed.append(deck.sessions.remove(session, force=force))
+            removed.append(deck.removing.remove(session, force=force))
         except Refused as error:
             if not everything:
                 raise

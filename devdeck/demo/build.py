@@ -155,7 +155,7 @@ class _Builder:
 
     def _session(self, label: str, root: Path) -> tuple[Session, Path]:
         self._wanted()
-        session = self._deck.sessions.start(label, str(root))
+        session = self._deck.starting.start(label, str(root))
         place = Path(session.worktree)
         make_environment(place)
         return session, place

@@ -48,19 +48,19 @@ async def test_a_new_session_gets_all_its_facts(live: RunningDeck, repository: P
 
 
 async def test_what_others_do_shows(live: RunningDeck, deck: Deck, repository: Path, tmp_path: Path) -> None:
-    session = await asyncio.to_thread(deck.sessions.start, "elsewhere", str(repository))
+    session = await asyncio.to_thread(deck.starting.start, "elsewhere", str(repository))
     await auntil(lambda: session.id in live.state.sessions)
     place = tmp_path / "by-hand"
     run_git(repository, "worktree", "add", "-q", "-b", "by-hand", str(place))
     await auntil(lambda: any(state.session.label == "by-hand" for state in live.state.sessions.values()))
     shutil.rmtree(place)
     await auntil(lambda: not any(state.session.label == "by-hand" for state in live.state.sessions.values()))
-    await asyncio.to_thread(deck.sessions.remove, session)
+    await asyncio.to_thread(deck.removing.remove, session)
     await auntil(lambda: not live.state.sessions)
 
 
 async def test_the_first_paint_has_what_the_store_remembers(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     job = deck.work.run(session, ("true",))
     live = RunningDeck(deck)
     live.prime()
@@ -184,7 +184,7 @@ def test_second():
 
 
 async def test_stopping_the_dashboard_stops_no_job(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     live = RunningDeck(deck)
     await live.start()
     await auntil(lambda: session.id in live.state.sessions)
@@ -206,7 +206,7 @@ async def test_a_job_is_stopped(live: RunningDeck, repository: Path) -> None:
 
 
 async def test_read_only_changes_nothing(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     live = RunningDeck(deck, read_only=True)
     await live.start()
     await auntil(lambda: session.id in live.state.sessions)

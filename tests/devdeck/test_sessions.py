@@ -14,6 +14,7 @@ from devdeck.deck import Deck
 from devdeck.errors import DeckError, Missing, NotFound, Refused, UsageError
 from devdeck.model import OperationState
 from devdeck.store import LabelTaken
+from tests.devdeck.killing import POINTS, run_killed
 from tests.git_support import commit, run_git
 from tests.support import until
 
@@ -28,7 +29,7 @@ def worktrees(repository: Path) -> list[str]:
 
 
 def test_start_makes_branch_worktree_terminal_and_record(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("fix-login", str(repository))
+    session = deck.starting.start("fix-login", str(repository))
     assert branches(repository) == {"main", "fix-login"}
     assert session.worktree in worktrees(repository)
     assert (Path(session.worktree) / "a.py").read_text() == "A = 1\n"
@@ -43,51 +44,51 @@ def test_start_makes_branch_worktree_terminal_and_record(deck: Deck, repository:
 def test_start_from_a_base(deck: Deck, repository: Path) -> None:
     first = run_git(repository, "rev-parse", "HEAD").strip()
     commit(repository, {"b.py": "B = 2\n"}, "second")
-    session = deck.sessions.start("old", str(repository), base=first)
+    session = deck.starting.start("old", str(repository), base=first)
     assert not (Path(session.worktree) / "b.py").exists()
     assert session.base == first
 
 
 def test_an_existing_branch_is_used_and_kept(deck: Deck, repository: Path) -> None:
     run_git(repository, "branch", "feature/cart")
-    session = deck.sessions.start("feature/cart", str(repository))
+    session = deck.starting.start("feature/cart", str(repository))
     assert not session.managed_branch
-    deck.sessions.remove(session)
+    deck.removing.remove(session)
     assert "feature/cart" in branches(repository)
 
 
 def test_start_from_inside_a_worktree_uses_the_main_repository(deck: Deck, repository: Path) -> None:
-    first = deck.sessions.start("one", str(repository))
-    second = deck.sessions.start("two", first.worktree)
+    first = deck.starting.start("one", str(repository))
+    second = deck.starting.start("two", first.worktree)
     assert second.repository_path == str(repository)
 
 
 @pytest.mark.parametrize("label", ["all", "-x", "a b", "a..b", "", "a:b", "--upload-pack=touch /tmp/x"])
 def test_a_bad_label_makes_nothing(deck: Deck, repository: Path, label: str) -> None:
     with pytest.raises(UsageError):
-        deck.sessions.start(label, str(repository))
+        deck.starting.start(label, str(repository))
     assert branches(repository) == {"main"}
     assert deck.store.operations() == ()
 
 
 def test_a_label_in_use_makes_nothing(deck: Deck, repository: Path) -> None:
-    deck.sessions.start("one", str(repository))
+    deck.starting.start("one", str(repository))
     before = worktrees(repository)
     with pytest.raises(LabelTaken):
-        deck.sessions.start("one", str(repository))
+        deck.starting.start("one", str(repository))
     assert worktrees(repository) == before
 
 
 def test_a_branch_checked_out_elsewhere_is_refused(deck: Deck, repository: Path) -> None:
     with pytest.raises(Refused, match="checked out at"):
-        deck.sessions.start("main", str(repository))
+        deck.starting.start("main", str(repository))
 
 
 def test_no_repository_and_no_base_are_not_found(deck: Deck, repository: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        deck.sessions.start("x", str(tmp_path))
+        deck.starting.start("x", str(tmp_path))
     with pytest.raises(NotFound):
-        deck.sessions.start("x", str(repository), base="nowhere")
+        deck.starting.start("x", str(repository), base="nowhere")
     assert branches(repository) == {"main"}
 
 
@@ -99,7 +100,7 @@ def test_a_failing_terminal_takes_everything_back(
 
     monkeypatch.setattr(TmuxServer, "new_session", refuse)
     with pytest.raises(DeckError, match="tmux says no"):
-        deck.sessions.start("one", str(repository))
+        deck.starting.start("one", str(repository))
     assert branches(repository) == {"main"}
     assert worktrees(repository) == [str(repository)]
     assert deck.store.sessions() == ()
@@ -116,23 +117,23 @@ def test_without_tmux_nothing_is_made(deck: Deck, repository: Path, monkeypatch:
 
     monkeypatch.setattr(TmuxServer, "version", missing)
     with pytest.raises(Missing):
-        deck.sessions.start("one", str(repository))
+        deck.starting.start("one", str(repository))
     assert branches(repository) == {"main"}
 
 
 def test_prefix_labels_are_three_sessions(deck: Deck, repository: Path) -> None:
     labels = ("fix", "fix-login", "fix.login")
     for label in labels:
-        deck.sessions.start(label, str(repository))
+        deck.starting.start(label, str(repository))
     deck.terminals.end(deck.terminals.of(deck.sessions.find("fix")))  # type: ignore[arg-type]
-    deck.sessions.remove(deck.sessions.find("fix"))
+    deck.removing.remove(deck.sessions.find("fix"))
     left = {terminal.devdeck_id for terminal in deck.terminals.all()}
     assert left == {deck.sessions.find(label).id for label in labels[1:]}
 
 
 def test_a_clean_session_goes_without_a_trace(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("one", str(repository))
-    operation = deck.sessions.remove(session)
+    session = deck.starting.start("one", str(repository))
+    operation = deck.removing.remove(session)
     assert operation.state is OperationState.DONE
     assert branches(repository) == {"main"}
     assert worktrees(repository) == [str(repository)]
@@ -154,16 +155,16 @@ def unpushed(place: Path) -> None:
 
 @pytest.mark.parametrize("work", [dirty, untracked, unpushed])
 def test_work_that_would_be_lost_is_refused_and_kept_when_forced(deck: Deck, repository: Path, work: object) -> None:
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     place = Path(session.worktree)
     assert callable(work)
     work(place)
     with pytest.raises(Refused) as caught:
-        deck.sessions.remove(session)
+        deck.removing.remove(session)
     assert caught.value.status == 4
     assert place.is_dir()
     assert deck.terminals.of(session) is not None
-    operation = deck.sessions.remove(session, force=True)
+    operation = deck.removing.remove(session, force=True)
     assert not place.exists()
     kept = [word for word in operation.undo.split() if word.startswith("refs/devdeck/trash/")]
     assert kept
@@ -176,12 +177,12 @@ def test_work_that_would_be_lost_is_refused_and_kept_when_forced(deck: Deck, rep
 
 
 def test_a_running_job_stands_against_removal(deck: Deck, repository: Path) -> None:
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     job = deck.work.run(session, ("sleep", "600"))
     until(lambda: deck.work.job(job.id).pid)
     with pytest.raises(Refused, match="job is running"):
-        deck.sessions.remove(session)
-    deck.sessions.remove(session, force=True)
+        deck.removing.remove(session)
+    deck.removing.remove(session, force=True)
     assert deck.work.job(job.id).stopped
 
 
@@ -191,16 +192,16 @@ def test_the_main_worktree_is_never_removed(deck: Deck, repository: Path, tmux: 
     (session,) = deck.sessions.all()
     assert session.worktree == str(repository)
     with pytest.raises(Refused, match="main worktree"):
-        deck.sessions.remove(session, force=True)
+        deck.removing.remove(session, force=True)
     assert (repository / "a.py").exists()
 
 
 def test_a_vanished_worktree_can_be_forgotten(deck: Deck, repository: Path) -> None:
     import shutil
 
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     shutil.rmtree(session.worktree)
-    deck.sessions.remove(session)
+    deck.removing.remove(session)
     assert deck.store.sessions() == ()
     assert worktrees(repository) == [str(repository)]
 
@@ -208,12 +209,12 @@ def test_a_vanished_worktree_can_be_forgotten(deck: Deck, repository: Path) -> N
 def test_commits_of_a_vanished_worktree_are_not_lost(deck: Deck, repository: Path) -> None:
     import shutil
 
-    session = deck.sessions.start("one", str(repository))
+    session = deck.starting.start("one", str(repository))
     unpushed(Path(session.worktree))
     shutil.rmtree(session.worktree)
     with pytest.raises(Refused, match="exist nowhere else"):
-        deck.sessions.remove(session)
-    operation = deck.sessions.remove(session, force=True)
+        deck.removing.remove(session)
+    operation = deck.removing.remove(session, force=True)
     (kept,) = [word for word in operation.undo.split() if word.startswith("refs/devdeck/trash/")]
     assert "b.py" in run_git(repository, "ls-tree", "-r", "--name-only", kept)
 
@@ -221,7 +222,7 @@ def test_commits_of_a_vanished_worktree_are_not_lost(deck: Deck, repository: Pat
 def test_worktrees_and_terminals_of_others_are_found(
     deck: Deck, repository: Path, tmux: TmuxServer, tmp_path: Path
 ) -> None:
-    deck.sessions.start("one", str(repository))
+    deck.starting.start("one", str(repository))
     place = tmp_path / "by-hand"
     run_git(repository, "worktree", "add", "-q", "-b", "by-hand", str(place))
     tmux.new_session(name="mine", cwd=str(place), devdeck_id="")
@@ -232,13 +233,13 @@ def test_worktrees_and_terminals_of_others_are_found(
     assert terminal is not None
     assert terminal.name == "mine"
     assert {session.label for session in deck.sessions.all()} == {"one", "by-hand"}
-    deck.sessions.remove(found)
+    deck.removing.remove(found)
     assert not place.exists()
     assert "by-hand" in branches(repository)
 
 
 def test_an_unknown_label_names_near_ones(deck: Deck, repository: Path) -> None:
-    deck.sessions.start("fix-login", str(repository))
+    deck.starting.start("fix-login", str(repository))
     with pytest.raises(NotFound) as caught:
         deck.sessions.find("fix-logn")
     assert "fix-login" in caught.value.hint
@@ -258,24 +259,26 @@ def test_sixteen_starts_at_once(deck: Deck, repository: Path) -> None:
     assert len(worktrees(repository)) == 17
 
 
-def test_a_start_that_was_cut_off_is_named_and_taken_back(deck: Deck, repository: Path) -> None:
-    plan = deck.sessions.plan_start("one", str(repository), None)
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    deck.store.reserve(plan.session, dead.pid)
-    Path(plan.session.worktree).parent.mkdir(parents=True)
-    run_git(repository, "worktree", "add", "-q", "-b", "one", plan.session.worktree)
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == ["half-made session"]
-    assert doctor.fix(deck) == ("took back the half-made session one",)
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("number", range(4))
+def test_a_start_that_was_killed_is_named_and_settled(deck: Deck, repository: Path, point: str, number: int) -> None:
+    killed = run_killed(f"deck.starting.start('one', {str(repository)!r})", point, number)
+    assert killed is (point != "begun" or number == 0)
+    if not killed:
+        return
+    assert [found.name for found in doctor.examine(deck) if found.fixable] == ["unfinished operation"]
+    assert doctor.fix(deck) == ("took back start one",)
+    assert [found.name for found in doctor.examine(deck) if found.fixable] == []
     assert branches(repository) == {"main"}
     assert worktrees(repository) == [str(repository)]
     assert deck.store.half_made() == ()
-    deck.sessions.start("one", str(repository))
+    assert until(lambda: deck.terminals.all() == ())
+    deck.starting.start("one", str(repository))
 
 
 def test_the_previous_session(deck: Deck, repository: Path) -> None:
-    one = deck.sessions.start("one", str(repository))
-    two = deck.sessions.start("two", str(repository))
+    one = deck.starting.start("one", str(repository))
+    two = deck.starting.start("two", str(repository))
     with pytest.raises(NotFound):
         deck.sessions.previous(None)
     for session in (one, two):

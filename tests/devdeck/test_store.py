@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from devdeck import owner
 from devdeck.errors import DeckError, NotFound
 from devdeck.model import Job, JobKind, JobState, OperationState, RunState, Session, TestRun
 from devdeck.store import SCHEMA_VERSION, LabelTaken, Store
@@ -40,20 +41,20 @@ def job(id_: str, session_id: str = "s", at: float = 1.0, state: JobState = JobS
 
 
 def test_a_reserved_session_counts_only_when_it_is_made(store: Store) -> None:
-    store.reserve(session("one"), pid=4242)
+    store.reserve(session("one"))
     assert store.sessions() == ()
     assert store.session("one") is None
-    assert store.half_made() == ((session("one"), 4242),)
+    assert store.half_made() == ((session("one"), owner.me()),)
     store.save_session(session("one"))
     assert store.sessions() == (session("one"),)
     assert store.half_made() == ()
 
 
 def test_a_label_is_taken_once(store: Store) -> None:
-    store.reserve(session("one"), pid=1)
+    store.reserve(session("one"))
     other = msgspec.structs.replace(session("one"), id="other")
     with pytest.raises(LabelTaken) as caught:
-        store.reserve(other, pid=2)
+        store.reserve(other)
     assert "one" in caught.value.hint
     assert [known.id for known, _ in store.half_made()] == ["id-one"]
 
@@ -71,8 +72,8 @@ def test_labels_are_exact(store: Store) -> None:
 def test_forgetting_a_session_keeps_its_operations(store: Store) -> None:
     store.save_session(session("one"))
     store.visit("id-one")
-    operation = store.begin("remove", session_id="id-one", label="one", detail="plan", pid=7)
-    assert store.unfinished() == ((operation, 7),)
+    operation = store.begin("remove", session_id="id-one", label="one", detail="plan")
+    assert store.unfinished() == ((operation, owner.me()),)
     store.forget_session("id-one")
     done = store.finish(operation, OperationState.DONE, "plan", "kept as x")
     assert store.sessions() == ()
@@ -160,8 +161,8 @@ store = Store(Path(sys.argv[1]))
 for number in range(10):
     label = f"{name}-{number}"
     session = Session(id=label, label=label, repository="r", repository_path="/r", worktree="/w")
-    store.reserve(session, pid=1)
-    operation = store.begin("start", session_id=label, label=label, detail="", pid=1)
+    store.reserve(session)
+    operation = store.begin("start", session_id=label, label=label, detail="")
     store.save_session(session)
     store.finish(operation, "done", "")
 store.close()

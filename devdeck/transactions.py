@@ -1,0 +1,195 @@
+"""Changes of the world in steps, journaled: a failure or a kill leaves the whole, or nothing, or an entry to settle.
+
+A step is data: what it is going to do is journaled before it does it, and whoever finds the journal afterwards can take
+it back, or do it again, without the process that began. So `do` and `undo` of a step hold to three rules: they may be
+called again after they were cut off anywhere; `undo` may be called although `do` never began; neither throws work away
+(what holds work goes to the trash).
+
+A transaction may have a pivot: the first step from which on it is finished rather than taken back.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from devdeck import owner
+from devdeck.boundary import translated
+from devdeck.errors import DeckError
+from devdeck.model import Operation, OperationState, Session
+from devdeck.store import Store
+
+if TYPE_CHECKING:
+    from devdeck.paths import Paths
+    from devdeck.terminals import Terminals
+    from devdeck.work import Work
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What steps work with."""
+
+    paths: Paths
+    store: Store
+    terminals: Terminals
+    work: Work
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a transaction. Subclasses have a tag (`tag="add-worktree", tag_field="step"`) listed in `STEPS`."""
+
+    def words(self) -> str:
+        """What it does, in words, for plans and the journal; empty for what nobody needs to read."""
+        return ""
+
+    def do(self, site: Site) -> None:
+        """Do it. May be called again after it was cut off.
+
+        Raises:
+            DeckError: It can't be done.
+        """
+        raise NotImplementedError
+
+    def undo(self, site: Site) -> None:
+        """Take it back, as far as it was done; nothing to do is no error.
+
+        Raises:
+            DeckError: It can't be taken back.
+        """
+
+
+STEPS = {
+    "reserve": "devdeck.steps.making:Reserve",
+    "add-worktree": "devdeck.steps.making:AddWorktree",
+    "make-terminal": "devdeck.steps.making:MakeTerminal",
+    "record": "devdeck.steps.making:Record",
+}
+"""Tag of a step → where its class is, imported when a journal is read."""
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    steps: tuple[msgspec.Raw, ...]
+    pivot: int | None = None
+
+
+def _encode(steps: Sequence[Step], pivot: int | None) -> bytes:
+    return msgspec.json.encode(_Plan(tuple(msgspec.Raw(msgspec.json.encode(step)) for step in steps), pivot))
+
+
+def _decode(data: bytes) -> tuple[tuple[Step, ...], int | None]:
+    plan = msgspec.json.decode(data, type=_Plan)
+    return tuple(_step(raw) for raw in plan.steps), plan.pivot
+
+
+def _step(raw: msgspec.Raw) -> Step:
+    tag = cast(dict[str, Any], msgspec.json.decode(raw))["step"]
+    module, name = STEPS[tag].split(":")
+    return cast(Step, msgspec.json.decode(raw, type=getattr(importlib.import_module(module), name)))
+
+
+def words_of(steps: Sequence[Step]) -> tuple[str, ...]:
+    """What steps do, in words, in order."""
+    return tuple(words for step in steps if (words := step.words()))
+
+
+class Transactions:
+    """Runs steps, takes them back, settles what was cut off."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._store = site.store
+
+    def run(
+        self, verb: str, session: Session, steps: Sequence[Step], *, pivot: int | None = None, undo: str = ""
+    ) -> Operation:
+        """Do all steps, in order, or none of them.
+
+        Args:
+            verb: What is done, such as `start`.
+            session: To which session. Two transactions at the same session never run at once.
+            steps: The steps, as they are journaled.
+            pivot: Index of the first step from which on a failure is finished (by `settle`) rather than taken back.
+            undo: How to get back what was taken away, in words.
+
+        Raises:
+            Busy: Another change of this session is under way.
+            DeckError: A step failed. Those before it are taken back, or, from the pivot on, left to `settle`.
+        """
+        detail = "; ".join(words_of(steps))
+        operation = self._store.begin(
+            verb,
+            session_id=session.id,
+            label=session.label,
+            detail=detail,
+            steps=_encode(steps, pivot),
+            alone=True,
+        )
+        done = 0
+        try:
+            with translated():
+                for step in steps:
+                    step.do(self._site)
+                    done += 1
+                    self._store.advance(operation, done)
+        except BaseException as error:
+            words = f"{detail}: {error or type(error).__name__}"
+            if pivot is not None and done >= pivot:
+                self._store.abandon(operation, words)
+            else:
+                self._take_back(operation, steps[: done + 1], words)
+            raise
+        return self._store.finish(operation, OperationState.DONE, detail, undo)
+
+    def _take_back(self, operation: Operation, steps: Sequence[Step], words: str) -> None:
+        """Undo steps, the last one first. What fails stays in the journal for `settle`, with everything before it."""
+        try:
+            with translated():
+                for step in reversed(steps):
+                    step.undo(self._site)
+        except DeckError as error:
+            self._store.abandon(operation, f"{words}; not all of it could be taken back: {error}")
+        else:
+            self._store.finish(operation, OperationState.FAILED, words)
+
+    def cut_off(self) -> tuple[Operation, ...]:
+        """Transactions that nobody works at any more and that are not settled, the oldest first."""
+        return tuple(
+            operation
+            for operation, who in self._store.unfinished()
+            if not owner.is_alive(who) and self._store.steps(operation.id)[0]
+        )
+
+    def settle(self, operation: Operation) -> Operation:
+        """Take back, or finish, a transaction that was cut off.
+
+        Raises:
+            DeckError: Neither is possible now; the journal still has it.
+        """
+        data, done = self._store.steps(operation.id)
+        steps, pivot = _decode(data)
+        with translated():
+            if pivot is not None and done >= pivot:
+                for number, step in enumerate(steps[done:], done + 1):
+                    step.do(self._site)
+                    self._store.advance(operation, number)
+                return self._store.finish(operation, OperationState.DONE, f"{operation.detail}; finished later")
+            for step in reversed(steps[: done + 1]):
+                step.undo(self._site)
+        return self._store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off and taken back")
+
+    def reverse(self, operation: Operation, verb: str = "undo") -> Operation:
+        """Take back a transaction that was done, step by step; it is `undone` afterwards.
+
+        Raises:
+            DeckError: It has no steps, or one of them can't be taken back.
+        """
+        data, _ = self._store.steps(operation.id)
+        if not data:
+            raise DeckError(f"{operation.verb} {operation.label} can't be taken back", code="no-undo")
+        steps, _ = _decode(data)
+        with translated():
+            for step in reversed(steps):
+                step.undo(self._site)
+        return self._store.finish(operation, OperationState.UNDONE, operation.detail)
