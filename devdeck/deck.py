@@ -8,6 +8,7 @@ from devdeck.errors import DeckError
 from devdeck.paths import Paths
 from devdeck.removing import Removing
 from devdeck.sessions import Sessions
+from devdeck.setup import Setups
 from devdeck.starting import Starting
 from devdeck.store import Store
 from devdeck.terminals import Terminals
@@ -29,6 +30,7 @@ class Deck:
         work: What runs: commands and tests.
         sessions: Which sessions there are.
         transactions: Changes in steps: what was cut off, and how it is settled.
+        setups: What repositories set up in new sessions, and trust in it.
         starting: Making sessions.
         removing: Removing them.
     """
@@ -41,8 +43,9 @@ class Deck:
         self.sessions = Sessions(store, self.terminals)
         site = Site(paths, store, self.terminals, self.work)
         self.transactions = Transactions(site)
-        self.starting = Starting(site, self.transactions)
-        self.removing = Removing(site, self.transactions)
+        self.setups = Setups(site)
+        self.starting = Starting(site, self.transactions, self.setups)
+        self.removing = Removing(site, self.transactions, self.setups)
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

@@ -21,6 +21,7 @@ from devdeck.model import (
     Sample,
     Session,
     TestResult,
+    TrashEntry,
 )
 from devdeck.paths import Paths
 from devdeck.state import DeckState, Subscriber
@@ -41,6 +42,69 @@ class RemovalPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done, in order, in words."""
     risks: tuple[str, ...]
     """Work that exists nowhere else; not empty means refused unless forced."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing and no reason against it: ignored files and their size, stashes that stay, what the trash
+    does not keep."""
+    forbidden: str = ""
+    """Why it can't be removed, not even by force; empty when it can."""
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that is wanted."""
+
+    label: str
+    path: str
+    """Any folder in the repository."""
+    base: str | None = None
+    """Where a new branch starts; HEAD when `None`."""
+    with_changes: bool = False
+    """Move the uncommitted changes of the worktree at `path` into the new session."""
+    trust: bool = False
+    """Trust the repository's configuration as it is now, and run what it sets up."""
+
+
+class BranchChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch or tag that can be picked."""
+
+    name: str
+    """As it is given to `start` or `checkout`: `fix`, `origin/fix`, `v1.0`."""
+    kind: str
+    """`local`, `remote` or `tag`."""
+    at: float
+    """When its last commit was made."""
+    subject: str
+    """First line of that commit's message."""
+    worktree: str | None = None
+    """Where it is checked out."""
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repository's configuration would do in a session."""
+
+    file: str
+    """Path of the configuration; empty when there is none."""
+    include: tuple[str, ...] = ()
+    """Patterns of files that would be copied or linked."""
+    commands: tuple[str, ...] = ()
+    """Commands that would run, in order, in words."""
+    teardown: tuple[str, ...] = ()
+    trusted: bool = False
+    """Whether the user trusts the configuration as it is now; always true when it would do nothing."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of text sent to one session."""
+
+    session_id: str
+    label: str
+    sent: bool
+    error: str = ""
+    """Why it was not sent."""
+    hint: str = ""
+    exit_status: int | None = None
+    """Of the command sent, when it was waited for."""
+    output: str = ""
+    """What the command printed, when it was waited for."""
 
 
 class SourceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +178,52 @@ class LiveDeck(Protocol):
 
     # Intents
 
-    async def start_session(self, label: str, path: str, base: str | None = None) -> Session:
-        """Make a session: branch, worktree and terminal. `path` is any folder in the repository."""
+    async def start_session(self, wanted: Start) -> Session:
+        """Make a session: branch, worktree and terminal."""
+
+    async def checkout(self, target: str, path: str, label: str | None = None, *, trust: bool = False) -> Session:
+        """Make a session for something that exists: a branch, `remote/branch`, `user:branch`, `pr/7`, `#7`, a URL."""
+
+    async def start_workspace(
+        self, label: str, folder: str, repositories: Sequence[str] = (), base: str | None = None, *, trust: bool = False
+    ) -> Session:
+        """Make a session over several repositories: those named, else all that lie directly in `folder`."""
+
+    async def branches(self, path: str) -> tuple[BranchChoice, ...]:
+        """Branches and tags of a repository, those with the newest commits first, bounded; nothing is fetched."""
+
+    async def fetch(self, path: str) -> None:
+        """Ask the remotes of a repository for news; bounded in time."""
+
+    async def setup(self, path: str) -> Setup:
+        """What the configuration of the repository at `path` would do in a new session."""
+
+    async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
+        """Set a session up (again). Raises `Refused` when the configuration is not trusted and `trust` is not given."""
+
+    async def rename(self, session_id: str, label: str) -> Session:
+        """Give a session, its terminal, and the branch that devdeck made for it, another name."""
+
+    async def adopt(self, session_id: str, label: str | None = None) -> Session:
+        """Make a session that others made one of devdeck's own."""
+
+    async def refresh(self, session_id: str) -> str:
+        """Bring a session's branch up to its upstream or pull request, when that is a fast-forward; says what came."""
+
+    async def restore_terminals(self, session_ids: Sequence[str]) -> tuple[str, ...]:
+        """Bring back terminals that are gone, with windows, directories and layout; returns the labels brought back."""
+
+    async def trash(self) -> tuple[TrashEntry, ...]:
+        """Removed sessions that can be brought back, the newest first."""
+
+    async def restore(self, entry_id: str, label: str | None = None) -> Session:
+        """Bring a removed session back as it was, under another label if that is given."""
+
+    async def drop(self, entry_id: str) -> None:
+        """Delete a removed session for good."""
+
+    async def undo(self) -> Operation:
+        """Take back the last change that can be taken back; returns it."""
 
     def repositories(self) -> tuple[tuple[str, str], ...]:
         """Known repositories: (name, path of the main worktree), by name."""
@@ -144,8 +252,8 @@ class LiveDeck(Protocol):
     async def stop_job(self, job_id: str) -> None:
         """Stop a job with its whole process group; returns when it has ended."""
 
-    async def send(self, session_id: str, text: str) -> None:
-        """Type text and Enter into the session's active pane."""
+    async def send(self, session_ids: Sequence[str], text: str, *, force: bool = False) -> tuple[Delivery, ...]:
+        """Type text and Enter into the sessions' active panes; a pane that is not at a shell refuses unless forced."""
 
     async def hand_off(self, session_id: str) -> Handoff:
         """Switch the user's tmux client to the session, or say what to run to attach; the visit is recorded first."""

@@ -10,14 +10,16 @@ from devdeck.git import refs, trash, worktrees
 from devdeck.journal import Journal
 from devdeck.live import RemovalPlan
 from devdeck.model import Operation, Session, Terminal
+from devdeck.setup import Setups
 from devdeck.transactions import Site, Transactions
 
 
 class Removing:
     """Plans and removes sessions. Synchronous."""
 
-    def __init__(self, site: Site, transactions: Transactions) -> None:
+    def __init__(self, site: Site, transactions: Transactions, setups: Setups) -> None:
         self._site = site
+        self._setups = setups
         self._store = site.store
         self._terminals = site.terminals
         self._work = site.work

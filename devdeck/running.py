@@ -20,7 +20,7 @@ from devdeck.deck import Deck
 from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.git import history, status
 from devdeck.labels import why_not_label
-from devdeck.live import Handoff, RemovalPlan, SourceView
+from devdeck.live import Delivery, Handoff, RemovalPlan, SourceView, Start
 from devdeck.model import Commit, HostSample, Job, JobKind, Operation, Sample, Session, TestResult
 from devdeck.paths import Paths
 from devdeck.state import Changes, DeckState, StateHub, Subscriber
@@ -220,9 +220,9 @@ class RunningDeck:
         taken = any(state.session.label == label for state in self.state.sessions.values())
         return f"{label!r} is in use" if taken else ""
 
-    async def start_session(self, label: str, path: str, base: str | None = None) -> Session:
+    async def start_session(self, wanted: Start) -> Session:
         """Make a session."""
-        return await self._intent(self._deck.starting.start, label, path, base)
+        return await self._intent(self._deck.starting.start, wanted.label, wanted.path, wanted.base)
 
     async def plan_removal(self, session_id: str) -> RemovalPlan:
         """What removing would do."""
@@ -252,9 +252,19 @@ class RunningDeck:
         """Stop a job with its whole process group."""
         await self._intent(lambda: self._deck.work.stop(self._deck.work.job(job_id)))
 
-    async def send(self, session_id: str, text: str) -> None:
-        """Type text and Enter into the session's active pane."""
-        await self._intent(self._deck.terminals.send, self._session(session_id), text)
+    async def send(self, session_ids: Sequence[str], text: str, *, force: bool = False) -> tuple[Delivery, ...]:
+        """Type text and Enter into the sessions' active panes."""
+        sessions = [self._session(id_) for id_ in session_ids]
+        return await self._intent(lambda: tuple(self._send(session, text) for session in sessions))
+
+    def _send(self, session: Session, text: str) -> Delivery:
+        try:
+            self._deck.terminals.send(session, text)
+        except DeckError as error:
+            return Delivery(
+                session_id=session.id, label=session.label, sent=False, error=error.message, hint=error.hint
+            )
+        return Delivery(session_id=session.id, label=session.label, sent=True)
 
     async def hand_off(self, session_id: str) -> Handoff:
         """Switch to the session's terminal, or say what to run to attach."""

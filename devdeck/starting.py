@@ -12,6 +12,7 @@ from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.git import refs, repository
 from devdeck.labels import folder_name, why_not_label
 from devdeck.model import Session
+from devdeck.setup import Setups
 from devdeck.steps.making import AddWorktree, MakeTerminal, Record, Reserve
 from devdeck.store import LabelTaken
 from devdeck.transactions import Site, Step, Transactions, words_of
@@ -34,8 +35,9 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Starting:
     """Plans and starts sessions. Synchronous."""
 
-    def __init__(self, site: Site, transactions: Transactions) -> None:
+    def __init__(self, site: Site, transactions: Transactions, setups: Setups) -> None:
         self._site = site
+        self._setups = setups
         self._paths = site.paths
         self._store = site.store
         self._transactions = transactions
@@ -96,6 +98,7 @@ class Starting:
                 start=session.base,
                 remote=remote,
             ),
+            *self._setups.steps(session),
             MakeTerminal(session=session),
             Record(session=session),
         )
@@ -124,4 +127,5 @@ class Starting:
             DeckError: A step failed, and nothing is left of it.
         """
         self._transactions.run(verb, plan.session, plan.todo, undo=f"devdeck rm {plan.session.label}")
+        self._setups.launch(plan.session)
         return plan.session

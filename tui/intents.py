@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import App
 
 from devdeck.errors import DeckError
-from devdeck.live import LiveDeck
+from devdeck.live import LiveDeck, Start
 from devdeck.model import Job, JobKind
 from tui import editor, handoff
 from tui.widgets.spans import clean
@@ -131,7 +131,7 @@ class Intents:
         """Type a line into the session's pane."""
 
         async def work() -> None:
-            await self._deck.send(session_id, text)
+            await self._deck.send([session_id], text)
             self.toast(f"sent to {self._label(session_id)}")
 
         self.spawn(f"sending to {self._label(session_id)}", work)
@@ -140,7 +140,7 @@ class Intents:
         """Make a session; `made` is told its id."""
 
         async def work() -> None:
-            made((await self._deck.start_session(label, path, base)).id)
+            made((await self._deck.start_session(Start(label=label, path=path, base=base))).id)
 
         self.spawn(f"starting {label}", work)
 

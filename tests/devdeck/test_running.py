@@ -12,6 +12,7 @@ import pytest
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
 from devdeck.errors import NotFound, Refused
+from devdeck.live import Start
 from devdeck.model import JobState, Outcome, RunState
 from devdeck.running import RunningDeck
 from tests.git_support import commit, run_git
@@ -28,7 +29,7 @@ async def live(deck: Deck) -> AsyncIterator[RunningDeck]:
 
 
 async def started(live: RunningDeck, label: str, repository: Path) -> str:
-    session = await live.start_session(label, str(repository))
+    session = await live.start_session(Start(label=label, path=str(repository)))
     await auntil(lambda: session.id in live.state.sessions)
     return session.id
 
@@ -121,7 +122,7 @@ async def test_a_job_is_followed_and_its_screen_seen(live: RunningDeck, reposito
 async def test_the_pane_is_captured_with_colours(live: RunningDeck, repository: Path) -> None:
     id_ = await started(live, "one", repository)
     await auntil(lambda: live.state.sessions[id_].terminal.value)
-    await live.send(id_, "printf '\\033[31mred\\033[0m\\n'")
+    await live.send([id_], "printf '\\033[31mred\\033[0m\\n'")
     captured: list[tuple[str, ...]] = []
 
     async def look() -> None:
@@ -211,11 +212,11 @@ async def test_read_only_changes_nothing(deck: Deck, repository: Path) -> None:
     await live.start()
     await auntil(lambda: session.id in live.state.sessions)
     with pytest.raises(Refused):
-        await live.start_session("two", str(repository))
+        await live.start_session(Start(label="two", path=str(repository)))
     with pytest.raises(Refused):
         await live.remove_session(session.id, force=True)
     with pytest.raises(Refused):
-        await live.send(session.id, "ls")
+        await live.send([session.id], "ls")
     with pytest.raises(Refused):
         await live.hand_off(session.id)
     await live.stop()

@@ -10,7 +10,7 @@ import msgspec
 
 from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.labels import why_not_label
-from devdeck.live import Handoff, RemovalPlan, SourceView
+from devdeck.live import BranchChoice, Delivery, Handoff, RemovalPlan, Setup, SourceView, Start
 from devdeck.model import (
     Commit,
     Fact,
@@ -21,6 +21,7 @@ from devdeck.model import (
     Job,
     JobKind,
     JobState,
+    Member,
     Operation,
     OperationState,
     Outcome,
@@ -28,10 +29,12 @@ from devdeck.model import (
     RunState,
     Sample,
     Session,
+    SessionKind,
     SessionState,
     Terminal,
     TestResult,
     TestRun,
+    TrashEntry,
 )
 from devdeck.paths import Paths
 from devdeck.state import DeckState, StateHub, Subscriber
@@ -40,6 +43,13 @@ NOW = 1_760_000_000.0
 """What the clock of a new fake deck says."""
 
 REPOSITORIES = (("api", "/home/dev/src/api"), ("web", "/home/dev/src/web"), ("docs", "/home/dev/src/docs"))
+
+BRANCHES = (
+    BranchChoice(name="main", kind="local", at=NOW - 3600, subject="Start of the cart", worktree="/home/dev/src/web"),
+    BranchChoice(name="fix-login", kind="local", at=NOW - 7200, subject="Login keeps the session"),
+    BranchChoice(name="origin/feature/tax", kind="remote", at=NOW - 86400, subject="Taxes by country"),
+    BranchChoice(name="v1.0", kind="tag", at=NOW - 864000, subject="Release 1.0"),
+)
 
 LABELS = ("fix-login", "checkout-flow", "rate-limits", "dark-mode", "search-index", "docs-nav", "upgrade-deps")
 
@@ -98,6 +108,10 @@ class FakeDeck:
         self.test_results: dict[str, tuple[TestResult, ...]] = {}
         self.screens: dict[str, tuple[str, ...]] = {}
         self.handoff = Handoff(())
+        self.known_branches: tuple[BranchChoice, ...] = BRANCHES
+        self.setups: dict[str, Setup] = {}
+        self.trashed: list[TrashEntry] = []
+        self.not_at_a_shell: set[str] = set()
         self.started = self.stopped = False
         self.active: list[bool] = []
         self._jobs = 0
@@ -252,13 +266,107 @@ class FakeDeck:
             for step in range(299)
         ] + [last]
 
-    async def start_session(self, label: str, path: str, base: str | None = None) -> Session:
-        await self._intent("start_session", label, path, base)
+    async def start_session(self, wanted: Start) -> Session:
+        await self._intent("start_session", wanted)
+        return self._made(wanted.label, wanted.path)
+
+    def _made(self, label: str, path: str, **fields: Any) -> Session:
         name = next((name for name, known in self.known_repositories if known == path), Path(path).name)
         made = session(f"made-{label}", label, (name, path), created_at=self.clock)
+        return self._added(msgspec.structs.replace(made, **fields))
+
+    def _added(self, *made: Session) -> Session:
         sessions = {id_: state.session for id_, state in self.state.sessions.items()}
-        self.hub.set_sessions({**sessions, made.id: made})
-        return made
+        self.hub.set_sessions({**sessions, **{it.id: it for it in made}})
+        return made[0]
+
+    async def checkout(self, target: str, path: str, label: str | None = None, *, trust: bool = False) -> Session:
+        await self._intent("checkout", target, path, label, trust)
+        if not target.strip():
+            raise NotFound("no target", "name a branch or a pull request")
+        derived = label or target.removeprefix("origin/").replace("#", "pr-").replace("pr/", "pr-")
+        return self._made(derived, path, kind=SessionKind.CHECKOUT, target=target)
+
+    async def start_workspace(
+        self, label: str, folder: str, repositories: Sequence[str] = (), base: str | None = None, *, trust: bool = False
+    ) -> Session:
+        await self._intent("start_workspace", label, folder, tuple(repositories), base, trust)
+        made = workspace(f"made-{label}", label, folder, repositories or ("api", "web"))
+        return self._added(made, *made.member_sessions())
+
+    async def branches(self, path: str) -> tuple[BranchChoice, ...]:
+        await self._called("branches", path)
+        return self.known_branches
+
+    async def fetch(self, path: str) -> None:
+        await self._called("fetch", path)
+
+    async def setup(self, path: str) -> Setup:
+        await self._called("setup", path)
+        return self.setups.get(path, Setup(file="", trusted=True))
+
+    async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
+        await self._intent("initialize", session_id, trust)
+        setup = self.setups.get(self._known(session_id).session.repository_path, Setup(file="", trusted=True))
+        if not setup.trusted and not trust:
+            raise Refused(f"{setup.file} is not trusted", "read it, then trust it")
+        return tuple(self._job(session_id, ("sh", "-c", line), JobKind.INIT) for line in setup.commands)
+
+    async def rename(self, session_id: str, label: str) -> Session:
+        await self._intent("rename", session_id, label)
+        if why := self.check_label(label):
+            raise DeckError(why, "choose another label")
+        renamed = msgspec.structs.replace(self._known(session_id).session, label=label)
+        return self._added(renamed)
+
+    async def adopt(self, session_id: str, label: str | None = None) -> Session:
+        await self._intent("adopt", session_id, label)
+        known = self._known(session_id).session
+        return self._added(msgspec.structs.replace(known, label=label or known.label, managed=True))
+
+    async def refresh(self, session_id: str) -> str:
+        await self._intent("refresh", session_id)
+        return "2 new commits from origin"
+
+    async def restore_terminals(self, session_ids: Sequence[str]) -> tuple[str, ...]:
+        await self._intent("restore_terminals", tuple(session_ids))
+        return tuple(self._known(id_).session.label for id_ in session_ids)
+
+    async def trash(self) -> tuple[TrashEntry, ...]:
+        await self._called("trash")
+        return tuple(self.trashed)
+
+    async def restore(self, entry_id: str, label: str | None = None) -> Session:
+        await self._intent("restore", entry_id, label)
+        entry = self._entry(entry_id)
+        self.trashed.remove(entry)
+        return self._added(msgspec.structs.replace(entry.session, label=label or entry.session.label))
+
+    async def drop(self, entry_id: str) -> None:
+        await self._intent("drop", entry_id)
+        self.trashed.remove(self._entry(entry_id))
+
+    def _entry(self, entry_id: str) -> TrashEntry:
+        for entry in self.trashed:
+            if entry.id == entry_id:
+                return entry
+        raise NotFound("that is not in the trash any more", "it was restored or deleted elsewhere")
+
+    async def undo(self) -> Operation:
+        await self._intent("undo")
+        if not self.trashed:
+            raise NotFound("there is nothing to take back", "")
+        entry = self.trashed[0]
+        await self.restore(entry.id)
+        return Operation(
+            id=entry.id,
+            verb="remove",
+            session_id=entry.session.id,
+            label=entry.session.label,
+            state=OperationState.UNDONE,
+            started_at=self.clock,
+            ended_at=self.clock,
+        )
 
     def repositories(self) -> tuple[tuple[str, str], ...]:
         return self.known_repositories
@@ -279,7 +387,11 @@ class FakeDeck:
         plan = await self.plan_removal(session_id)
         if plan.risks and not force:
             raise Refused(f"{known.session.label} holds work that is nowhere else", plan.risks[0])
-        self.hub.set_sessions({id_: it.session for id_, it in self.state.sessions.items() if id_ != session_id})
+        kept = {
+            id_: it.session for id_, it in self.state.sessions.items() if session_id not in (id_, it.session.parent)
+        }
+        self.hub.set_sessions(kept)
+        self.trashed.insert(0, TrashEntry(id=f"trash-{session_id}", session=known.session, at=self.clock, size=48_000))
         return Operation(
             id="op-2",
             verb="remove",
@@ -322,8 +434,18 @@ class FakeDeck:
                 jobs = tuple(msgspec.structs.replace(it, **ended) if it.id == job_id else it for it in state.jobs)
                 self.patch(id_, jobs=jobs)
 
-    async def send(self, session_id: str, text: str) -> None:
-        await self._intent("send", session_id, text)
+    async def send(self, session_ids: Sequence[str], text: str, *, force: bool = False) -> tuple[Delivery, ...]:
+        await self._intent("send", tuple(session_ids), text, force)
+        return tuple(
+            Delivery(
+                session_id=id_,
+                label=self._known(id_).session.label,
+                sent=force or id_ not in self.not_at_a_shell,
+                error="" if force or id_ not in self.not_at_a_shell else "vim runs in its pane",
+                hint="" if force or id_ not in self.not_at_a_shell else "send it anyway with force",
+            )
+            for id_ in session_ids
+        )
 
     async def hand_off(self, session_id: str) -> Handoff:
         await self._intent("hand_off", session_id)
@@ -366,6 +488,31 @@ class FakeDeck:
 def wave(step: int, peak: float) -> float:
     """A curve that looks alive and is the same each time."""
     return peak * (0.35 + 0.3 * ((step * 7) % 30) / 30 + 0.35 * (step // 25 % 2))
+
+
+def workspace(id_: str, label: str, folder: str, repositories: Sequence[str]) -> Session:
+    """A workspace over repositories that lie in one folder."""
+    place = f"/home/dev/.local/share/devdeck/worktrees/{Path(folder).name}-12345678/{label}"
+    return Session(
+        id=id_,
+        label=label,
+        kind=SessionKind.WORKSPACE,
+        repository=Path(folder).name,
+        repository_path=folder,
+        worktree=place,
+        branch=label,
+        created_at=NOW - 3600,
+        members=tuple(
+            Member(
+                repository=Path(name).name,
+                repository_path=f"{folder}/{Path(name).name}",
+                worktree=f"{place}/{Path(name).name}",
+                branch=label,
+                managed_branch=True,
+            )
+            for name in repositories
+        ),
+    )
 
 
 def session(id_: str, label: str, repository: tuple[str, str] = REPOSITORIES[0], **fields: Any) -> Session:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from devdeck.live import Start
 from devdeck.model import JobKind
 from tests.tui.driving import driving
 from tests.tui.fake import FakeDeck
@@ -122,7 +123,7 @@ async def test_start_makes_a_session_or_opens_the_dialog(make_deck: MakeDeck) ->
         await it.type("start quick -p web -b main")
         await it.press("enter")
         await it.until(lambda: it.selected == "quick")
-        assert deck.named("start_session") == [("quick", "/home/dev/src/web", "main")]
+        assert deck.named("start_session") == [(Start(label="quick", path="/home/dev/src/web", base="main"),)]
         await it.press("colon")
         await it.type("start")
         await it.press("enter")

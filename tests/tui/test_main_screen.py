@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.geometry import Size
 
 from devdeck.errors import DeckError
-from devdeck.live import Handoff, RemovalPlan
+from devdeck.live import Handoff, RemovalPlan, Start
 from devdeck.model import Fact, GitFacts, Health, JobKind, SessionState
 from tests.tui.driving import Driver, driving
 from tests.tui.fake import NOW, FakeDeck, session, varied
@@ -290,7 +290,7 @@ async def test_new_session_validates_creates_and_selects(make_deck: MakeDeck) ->
         assert "✓ branch fix-2" in it.text()
         await it.press("tab", "down", "enter")
         await it.until(lambda: len(it.app.screen_stack) == 1)
-        assert deck.named("start_session") == [("fix-2", "/home/dev/src/web", None)]
+        assert deck.named("start_session") == [(Start(label="fix-2", path="/home/dev/src/web"),)]
         assert it.selected == "fix-2"
 
 

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from devdeck.errors import DeckError
-from devdeck.live import LiveDeck
+from devdeck.live import LiveDeck, Start
 from tui.screens.dialog import Choice, Dialog
 from tui.widgets.line_view import LineView
 from tui.widgets.rows import path_hint
@@ -162,7 +162,7 @@ class NewSession(Dialog[str]):
         label = self.query_one("#new-label", Input).value.strip()
         base = self.query_one("#new-base", Input).value.strip() or None
         try:
-            made = await self._deck.start_session(label, self.path, base)
+            made = await self._deck.start_session(Start(label=label, path=self.path, base=base))
         except DeckError as error:
             self.complain(error.message, error.hint)
             return
