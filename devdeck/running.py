@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
+from devdeck.acting import DETAIL_TIMEOUT, Acting
 from devdeck.collect.base import Pace, supervised
 from devdeck.collect.census import Census
 from devdeck.collect.jobs import JobCollector
@@ -17,38 +17,25 @@ from devdeck.collect.terminals import TerminalCollector
 from devdeck.collect.usage import UsageCollector
 from devdeck.collect.worktrees import GitCollector
 from devdeck.deck import Deck
-from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.git import history, status
-from devdeck.labels import why_not_label
-from devdeck.live import Delivery, Handoff, RemovalPlan, SourceView, Start
-from devdeck.model import Commit, HostSample, Job, JobKind, Operation, Sample, Session, TestResult
+from devdeck.live import SourceView
+from devdeck.model import Commit, HostSample, Operation, Sample, TestResult
 from devdeck.paths import Paths
 from devdeck.state import Changes, DeckState, StateHub, Subscriber
 from devdeck.testing import locate
 
 _log = logging.getLogger(__name__)
 
-INTENT_TIMEOUT = 60.0
-"""Seconds after which an intent is reported as unanswered; its thread ends by its own time-outs."""
 
-DETAIL_TIMEOUT = 30.0
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class RunningDeck:
+class RunningDeck(Acting):
     """See `devdeck.live.LiveDeck`, which this fulfils over a real deck."""
 
     def __init__(self, deck: Deck, *, read_only: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self._deck = deck
+        super().__init__(deck, read_only=read_only)
         self._clock = clock
         self.paths: Paths = deck.paths
-        self.read_only = read_only
         self._hub = StateHub()
         self._pace = Pace()
-        self._intents = ThreadPoolExecutor(4, "devdeck-intent")
-        self._details = ThreadPoolExecutor(2, "devdeck-detail")
         self._followers = ThreadPoolExecutor(1, "devdeck-jobs")
         self._samplers = ThreadPoolExecutor(1, "devdeck-metrics")
         self._census = Census(self._hub, deck.store, self._pace, self._details, clock)
@@ -111,8 +98,14 @@ class RunningDeck:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5.0)
         self._tasks = []
-        for executor in (self._intents, self._details, self._followers, self._samplers):
+        self._close_threads()
+        for executor in (self._followers, self._samplers):
             executor.shutdown(wait=False, cancel_futures=True)
+
+    def _changed(self) -> None:
+        """Something was changed: look at the world soon."""
+        self._census.nudge()
+        self._terminals.nudge()
 
     def look_at(self, selected: str | None, visible: Sequence[str]) -> None:
         """Say which session is selected and which rows are on screen."""
@@ -131,36 +124,6 @@ class RunningDeck:
         if changes.membership:
             self._git.sessions_changed()
             self._jobs.store_changed()
-
-    # Threads
-
-    async def _in(
-        self, executor: ThreadPoolExecutor, timeout: float, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                return await loop.run_in_executor(executor, lambda: call(*args, **kwargs))
-        except TimeoutError as error:
-            raise DeckError(f"no answer within {timeout:.0f} s", "it may still be under way", code="timeout") from error
-
-    async def _detail(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._in(self._details, DETAIL_TIMEOUT, call, *args, **kwargs)
-
-    async def _intent(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        if self.read_only:
-            raise Refused("this dashboard is read-only", "start devdeck without --read-only")
-        try:
-            return await self._in(self._intents, INTENT_TIMEOUT, call, *args, **kwargs)
-        finally:
-            self._census.nudge()
-            self._terminals.nudge()
-
-    def _session(self, session_id: str) -> Session:
-        state = self.state.sessions.get(session_id)
-        if state is None:
-            raise NotFound("that session is gone", "it was removed elsewhere")
-        return state.session
 
     # Details
 
@@ -205,72 +168,6 @@ class RunningDeck:
     def host_samples(self) -> Sequence[HostSample]:
         """The host's last ten minutes."""
         return self._usage.host_samples()
-
-    # Intents
-
-    def repositories(self) -> tuple[tuple[str, str], ...]:
-        """Known repositories: (name, path), by name."""
-        known = {(state.session.repository, state.session.repository_path) for state in self.state.sessions.values()}
-        return tuple(sorted(known | set(self._deck.store.repositories())))
-
-    def check_label(self, label: str) -> str:
-        """Why a label can't be used; empty when it can."""
-        if reason := why_not_label(label):
-            return reason
-        taken = any(state.session.label == label for state in self.state.sessions.values())
-        return f"{label!r} is in use" if taken else ""
-
-    async def start_session(self, wanted: Start) -> Session:
-        """Make a session."""
-        return await self._intent(self._deck.starting.start, wanted.label, wanted.path, wanted.base)
-
-    async def plan_removal(self, session_id: str) -> RemovalPlan:
-        """What removing would do."""
-        return await self._detail(self._deck.removing.plan, self._session(session_id))
-
-    async def remove_session(self, session_id: str, force: bool = False) -> Operation:
-        """Remove a session."""
-        return await self._intent(self._deck.removing.remove, self._session(session_id), force=force)
-
-    async def run(self, session_id: str, argv: Sequence[str], kind: JobKind = JobKind.RUN) -> Job:
-        """Start a command in the session."""
-        return await self._intent(self._deck.work.run, self._session(session_id), argv, kind=kind)
-
-    async def run_shell(self, session_id: str, line: str, kind: JobKind = JobKind.SHELL) -> Job:
-        """Start a line of shell in the session."""
-        return await self._intent(self._deck.work.run_shell, self._session(session_id), line, kind)
-
-    async def run_task(self, session_id: str, kind: JobKind) -> Job:
-        """Start the repository's own lint or build command, or its tests."""
-        return await self._intent(self._deck.work.run_task, self._session(session_id), kind)
-
-    async def test(self, session_id: str, selection: Sequence[str] = ()) -> Job:
-        """Run the session's tests."""
-        return await self._intent(self._deck.work.test, self._session(session_id), selection)
-
-    async def stop_job(self, job_id: str) -> None:
-        """Stop a job with its whole process group."""
-        await self._intent(lambda: self._deck.work.stop(self._deck.work.job(job_id)))
-
-    async def send(self, session_ids: Sequence[str], text: str, *, force: bool = False) -> tuple[Delivery, ...]:
-        """Type text and Enter into the sessions' active panes."""
-        sessions = [self._session(id_) for id_ in session_ids]
-        return await self._intent(lambda: tuple(self._send(session, text) for session in sessions))
-
-    def _send(self, session: Session, text: str) -> Delivery:
-        try:
-            self._deck.terminals.send(session, text)
-        except DeckError as error:
-            return Delivery(
-                session_id=session.id, label=session.label, sent=False, error=error.message, hint=error.hint
-            )
-        return Delivery(session_id=session.id, label=session.label, sent=True)
-
-    async def hand_off(self, session_id: str) -> Handoff:
-        """Switch to the session's terminal, or say what to run to attach."""
-        if self.read_only:
-            raise Refused("this dashboard is read-only", "start devdeck without --read-only")
-        return await self._in(self._intents, INTENT_TIMEOUT, self._deck.terminals.hand_off, self._session(session_id))
 
 
 def _source(worktree: Path, path: str, line: int, context: int) -> SourceView | None:
