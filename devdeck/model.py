@@ -22,6 +22,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+BATCH_GAP = 10.0
+"""Seconds between the starts of two jobs after which they don't belong to one batch of commands any more."""
+
 
 class Fact(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Something that a collector saw, with its age and, when looking failed, why.
@@ -234,6 +237,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in (JobState.STARTING, JobState.RUNNING)
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended by itself and not well; one that was stopped on request has not failed."""
+        return self.state is JobState.ENDED and not self.stopped and (self.exit_status != 0 or self.signal is not None)
+
+    @property
     def duration(self) -> float | None:
         """Seconds from start to end; `None` when either is unknown."""
         if self.started_at is None or self.ended_at is None:
@@ -413,6 +421,8 @@ class TrashEntry(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[TrashPart, ...] = ()
     layout: bytes = b""
     """The windows of its terminal, encoded by `devdeck.layouts`; empty when it had none."""
+    expires_at: float | None = None
+    """When it will be deleted for good; `None` when that is not known or never happens by itself."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -442,3 +452,30 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     def running(self) -> tuple[Job, ...]:
         """Jobs that have not ended."""
         return tuple(job for job in self.jobs if job.running)
+
+    @property
+    def initialization(self) -> tuple[Job, ...]:
+        """The newest batch of jobs that set the session up, the newest first; empty when there is none.
+
+        A batch goes back from the newest such job until they lie more than `BATCH_GAP` apart or a command comes again.
+        """
+        batch: list[Job] = []
+        for job in self.jobs:
+            if job.kind is not JobKind.INIT:
+                continue
+            again = any((job.argv, job.cwd) == (later.argv, later.cwd) for later in batch)
+            if batch and (again or batch[-1].created_at - job.created_at > BATCH_GAP):
+                break
+            batch.append(job)
+        return tuple(batch)
+
+    @property
+    def failed_initialization(self) -> Job | None:
+        """The first job of the newest batch that failed or was lost; `None` when none did."""
+        bad = [job for job in self.initialization if job.failed or job.state is JobState.LOST]
+        return bad[-1] if bad else None
+
+    @property
+    def init_failed(self) -> bool:
+        """Whether setting the session up failed when it was last done."""
+        return self.failed_initialization is not None
