@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
-import click
-
-from devdeck import __version__
-from devdeck.cli import output
-from devdeck.errors import DeckError
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VERBS = {
     "start": "devdeck.cli.sessions:start",
@@ -32,64 +29,28 @@ ALIASES = {"create": "start", "o": "open", "list": "ls", "control-center": ""}
 """Other spellings; an empty target is the dashboard."""
 
 
-class LazyVerbs(click.Group):
-    """A group whose commands are imported only when one of them is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of `VERBS`."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command; `None` when there is none of that name."""
-        import importlib
-
-        if ALIASES.get(cmd_name) == "":
-            from devdeck.cli.dashboard import dashboard
-
-            return dashboard
-        target = VERBS.get(ALIASES.get(cmd_name, cmd_name))
-        if target is None:
-            return None
-        module, name = target.split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one names those that are near."""
-        name = args[0] if args else ""
-        if args and self.get_command(ctx, name) is None and not name.startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(name, [*VERBS, *ALIASES], n=2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else " `devdeck --help` lists the verbs."
-            raise click.UsageError(f"no verb {name!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.group(
-    cls=LazyVerbs,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, "-v", "--version", prog_name="devdeck", message="%(prog)s %(version)s")
-@click.option("--read-only", is_flag=True, help="Open the dashboard so that it can change nothing.")
-@click.pass_context
-def cli(ctx: click.Context, read_only: bool) -> None:
-    """A control centre for parallel development: sessions over git worktrees and tmux, on one screen.
-
-    Without a verb it opens the dashboard.
-    """
-    if ctx.invoked_subcommand is None:
-        from devdeck.cli.dashboard import show
-
-        ctx.exit(show(read_only=read_only))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the contract's status (design, section 5)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if shell := os.environ.pop("_DEVDECK_COMPLETE", ""):
+        from devdeck.cli import completion
+
+        sys.exit(completion.answer(shell, arguments))
+    if arguments in (["--version"], ["-v"]):  # without the half of the time that click's import would take
+        from devdeck import __version__
+
+        sys.stdout.write(f"devdeck {__version__}\n")
+        sys.exit(0)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    import click
+
+    from devdeck.cli import output
+    from devdeck.cli.group import cli
+    from devdeck.errors import DeckError
+
     before_positionals = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = "--json" in before_positionals
     try:
@@ -110,4 +71,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader has gone (`devdeck logs x | head`): leave quietly, and keep the interpreter from complaining.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +9,6 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import click
-import msgspec
-
-from devdeck.text import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +51,8 @@ def with_deck(command: F) -> F:
 
 def document(value: Any) -> None:
     """Print one JSON document."""
+    import msgspec
+
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
     sys.stdout.buffer.flush()
 
@@ -71,7 +69,11 @@ def note(text: str) -> None:
 
 def error(code: str, message: str, hint: str, *, json: bool) -> None:
     """Print an error on stderr, as the contract says."""
+    from devdeck.text import one_line
+
     if json:
+        import msgspec
+
         payload = {"error": {"code": code, "message": message, "hint": hint}}
         sys.stderr.write(msgspec.json.encode(payload).decode() + "\n")
         return
@@ -95,6 +97,8 @@ def iso(at: float | None) -> str | None:
     """UNIX seconds as ISO 8601 with the local offset."""
     if at is None:
         return None
+    import datetime
+
     return datetime.datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
 
 
@@ -111,6 +115,8 @@ def age(seconds: float | None) -> str:
 def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
     """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded."""
     from rich.cells import cell_len as width
+
+    from devdeck.text import one_line
 
     cells = [[(one_line(text), style) for text, style in row] for row in rows]
     widths = [max([width(heading), *(width(row[index][0]) for row in cells)]) for index, heading in enumerate(headings)]
