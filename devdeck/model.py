@@ -119,6 +119,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             ),
         )
 
+    @property
+    def member_ids(self) -> tuple[str, ...]:
+        """Ids of the sessions that `member_sessions` gives."""
+        return tuple(f"{self.id}.{member.repository}" for member in self.members)
+
     def member_sessions(self) -> tuple[Session, ...]:
         """The members of a workspace as sessions; empty for any other session."""
         return tuple(
@@ -401,6 +406,8 @@ class TrashPart(msgspec.Struct, frozen=True, kw_only=True):
     """Where the worktree's folder is kept, with everything that was in it; `None` when there was none any more."""
     admin: str | None = None
     """Where git's own files about the worktree are kept (HEAD, index, reflog, a merge or rebase in progress)."""
+    admin_origin: str | None = None
+    """Where they were: `<common dir>/worktrees/<name>`."""
     refs: tuple[str, ...] = ()
     """Hidden references that keep the objects from git's garbage collection, full names."""
     branch_tip: str | None = None
@@ -419,6 +426,12 @@ class TrashEntry(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     """Bytes on disk."""
     parts: tuple[TrashPart, ...] = ()
+    folder: str | None = None
+    """Where the folder of a workspace is kept, with the worktrees that lie in it and what lies beside them."""
+    recorded: bool = True
+    """Whether the store had it; false for what was found and not made."""
+    terminal: bool = False
+    """Whether it had a terminal."""
     layout: bytes = b""
     """The windows of its terminal, encoded by `devdeck.layouts`; empty when it had none."""
     expires_at: float | None = None

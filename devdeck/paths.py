@@ -44,6 +44,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data / "worktrees"
 
     @property
+    def trash(self) -> Path:
+        """Parent of what was removed, one folder an operation."""
+        return self.data / "trash"
+
+    @property
     def jobs(self) -> Path:
         """Parent of the job folders, one folder a job."""
         return self.state / "jobs"
