@@ -70,6 +70,24 @@ class Store(Database):
                 (session.id, session.label, msgspec.json.encode(session)),
             )
 
+    def change_session(self, session: Session) -> None:
+        """Change the record of a session that is made, its label too.
+
+        Raises:
+            NotFound: It was removed meanwhile.
+            LabelTaken: Another session has the label.
+        """
+        try:
+            with self._write() as connection:
+                changed = connection.execute(
+                    "UPDATE sessions SET label = ?, record = ? WHERE id = ? AND ready = 1",
+                    (session.label, msgspec.json.encode(session), session.id),
+                ).rowcount
+        except sqlite3.IntegrityError as error:
+            raise LabelTaken(f"a session {session.label!r} exists already", "choose another label") from error
+        if not changed:
+            raise NotFound(f"the session {session.label!r} was removed meanwhile", "`devdeck ls` lists what there is")
+
     def forget_session(self, session_id: str) -> None:
         """Drop a session's record. Its operations stay; its jobs stay until they are pruned."""
         with self._write() as connection:
@@ -173,7 +191,15 @@ class Store(Database):
     # Operations
 
     def begin(
-        self, verb: str, *, session_id: str | None, label: str, detail: str, steps: bytes = b"", alone: bool = False
+        self,
+        verb: str,
+        *,
+        session_id: str | None,
+        label: str,
+        detail: str,
+        steps: bytes = b"",
+        alone: bool = False,
+        id: str | None = None,
     ) -> Operation:
         """Journal a change before it is made (state `doing`), with this process as its owner.
 
@@ -184,12 +210,13 @@ class Store(Database):
             detail: What is planned, in words.
             steps: The steps of a transaction, as `devdeck.transactions` encodes them.
             alone: Refuse while another change with steps is under way, or was cut off, at the same session.
+            id: Id of the operation, for steps that name things after it; a new one when `None`.
 
         Raises:
             Busy: There is one.
         """
         operation = Operation(
-            id=uuid.uuid4().hex,
+            id=id or uuid.uuid4().hex,
             verb=verb,
             session_id=session_id,
             label=label,

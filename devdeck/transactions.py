@@ -65,6 +65,25 @@ STEPS = {
     "add-worktree": "devdeck.steps.making:AddWorktree",
     "make-terminal": "devdeck.steps.making:MakeTerminal",
     "record": "devdeck.steps.making:Record",
+    "open-trash": "devdeck.steps.removing:OpenTrash",
+    "stop-jobs": "devdeck.steps.removing:StopJobs",
+    "keep-objects": "devdeck.steps.removing:KeepObjects",
+    "move": "devdeck.steps.removing:Move",
+    "drop-branch": "devdeck.steps.removing:DropBranch",
+    "record-trash": "devdeck.steps.removing:RecordTrash",
+    "drop-ignored": "devdeck.steps.removing:DropIgnored",
+    "forget": "devdeck.steps.removing:Forget",
+    "end-terminal": "devdeck.steps.removing:EndTerminal",
+    "bring-branch": "devdeck.steps.restoring:BringBranch",
+    "repoint": "devdeck.steps.restoring:Repoint",
+    "switch-head": "devdeck.steps.restoring:SwitchHead",
+    "bring-terminal": "devdeck.steps.restoring:BringTerminal",
+    "clear-trash": "devdeck.steps.restoring:ClearTrash",
+    "rename-branch": "devdeck.steps.managing:RenameBranch",
+    "rename-terminal": "devdeck.steps.managing:RenameTerminal",
+    "change-record": "devdeck.steps.managing:ChangeRecord",
+    "mark-terminal": "devdeck.steps.managing:MarkTerminal",
+    "adopt": "devdeck.steps.managing:Adopt",
 }
 """Tag of a step → where its class is, imported when a journal is read."""
 
@@ -102,7 +121,14 @@ class Transactions:
         self._store = site.store
 
     def run(
-        self, verb: str, session: Session, steps: Sequence[Step], *, pivot: int | None = None, undo: str = ""
+        self,
+        verb: str,
+        session: Session,
+        steps: Sequence[Step],
+        *,
+        pivot: int | None = None,
+        undo: str = "",
+        id: str | None = None,
     ) -> Operation:
         """Do all steps, in order, or none of them.
 
@@ -112,6 +138,7 @@ class Transactions:
             steps: The steps, as they are journaled.
             pivot: Index of the first step from which on a failure is finished (by `settle`) rather than taken back.
             undo: How to get back what was taken away, in words.
+            id: Id of the operation, for steps that name things after it; a new one when `None`.
 
         Raises:
             Busy: Another change of this session is under way.
@@ -125,6 +152,7 @@ class Transactions:
             detail=detail,
             steps=_encode(steps, pivot),
             alone=True,
+            id=id,
         )
         done = 0
         try:
