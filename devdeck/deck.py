@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devdeck.errors import DeckError
+from devdeck.managing import Managing
 from devdeck.paths import Paths
 from devdeck.removing import Removing
 from devdeck.sessions import Sessions
@@ -14,6 +15,7 @@ from devdeck.store import Store
 from devdeck.terminals import Terminals
 from devdeck.transactions import Site, Transactions
 from devdeck.work import Work
+from devdeck.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
@@ -32,7 +34,9 @@ class Deck:
         transactions: Changes in steps: what was cut off, and how it is settled.
         setups: What repositories set up in new sessions, and trust in it.
         starting: Making sessions.
+        workspaces: Making those over several repositories.
         removing: Removing them.
+        managing: Renaming them, and taking over what others made.
     """
 
     def __init__(self, paths: Paths, store: Store, tmux: TmuxServer) -> None:
@@ -45,7 +49,9 @@ class Deck:
         self.transactions = Transactions(site)
         self.setups = Setups(site)
         self.starting = Starting(site, self.transactions, self.setups)
+        self.workspaces = Workspaces(site, self.setups, self.starting)
         self.removing = Removing(site, self.transactions, self.setups)
+        self.managing = Managing(site, self.transactions, self.sessions)
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

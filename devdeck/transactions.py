@@ -65,6 +65,8 @@ STEPS = {
     "add-worktree": "devdeck.steps.making:AddWorktree",
     "make-terminal": "devdeck.steps.making:MakeTerminal",
     "record": "devdeck.steps.making:Record",
+    "make-folder": "devdeck.steps.workspaces:MakeFolder",
+    "write-workspace-file": "devdeck.steps.workspaces:WriteWorkspaceFile",
     "open-trash": "devdeck.steps.removing:OpenTrash",
     "stop-jobs": "devdeck.steps.removing:StopJobs",
     "keep-objects": "devdeck.steps.removing:KeepObjects",

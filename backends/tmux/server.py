@@ -188,6 +188,24 @@ class TmuxServer(Processes):
         self.run(["rename-session", "-t", session_id, "--", name])
         return name
 
+    def mark(self, session_id: str, devdeck_id: str, env: Mapping[str, str | None] | None = None) -> None:
+        """Say whose a session is, and set variables of its environment, which processes started later get.
+
+        Args:
+            session_id: Such as `$1`.
+            devdeck_id: Value of the session option `@devdeck_id`; empty takes the option away.
+            env: Variables to set; `None` for a value takes the variable away.
+
+        Raises:
+            TargetGone: There is no such session.
+        """
+        option = ["set-option", "-t", session_id, "@devdeck_id", devdeck_id]
+        commands = [option if devdeck_id else ["set-option", "-u", "-t", session_id, "@devdeck_id"]]
+        for name, value in (env or {}).items():
+            words = ["set-environment", "-t", session_id, name, value or ""]
+            commands.append(words if value is not None else ["set-environment", "-u", "-t", session_id, name])
+        self.run(*commands)
+
     def send_text(self, pane_id: str, text: str, *, enter: bool = True) -> None:
         """Type text into a pane, as it is: no key names, no formats.
 

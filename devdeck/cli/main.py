@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 VERBS = {
     "start": "devdeck.cli.sessions:start",
     "ls": "devdeck.cli.listing:ls",
+    "status": "devdeck.cli.status:status",
+    "workspace": "devdeck.cli.workspace:workspace",
     "open": "devdeck.cli.sessions:open_",
     "send": "devdeck.cli.sessions:send",
     "rm": "devdeck.cli.sessions:rm",
@@ -20,7 +22,11 @@ VERBS = {
     "logs": "devdeck.cli.logs:logs",
     "jobs": "devdeck.cli.jobs:jobs",
     "stop": "devdeck.cli.jobs:stop",
+    "rename": "devdeck.cli.managing:rename",
+    "adopt": "devdeck.cli.managing:adopt",
     "doctor": "devdeck.cli.doctor:doctor",
+    "completion": "devdeck.cli.completion:completion",
+    "help": "devdeck.cli.help:help_",
     "demo": "devdeck.cli.dashboard:demo",
 }
 """Verb → where its command is, in the order of the help."""
