@@ -225,7 +225,12 @@ class Acting:
             self._deck.terminals.send(session, text)
         except DeckError as error:
             return Delivery(
-                session_id=session.id, label=session.label, sent=False, error=error.message, hint=error.hint
+                session_id=session.id,
+                label=session.label,
+                sent=False,
+                error=error.message,
+                hint=error.hint,
+                may_force=isinstance(error, Refused),
             )
         return Delivery(session_id=session.id, label=session.label, sent=True)
 

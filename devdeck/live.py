@@ -101,6 +101,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """Why it was not sent."""
     hint: str = ""
+    may_force: bool = False
+    """Whether it was refused for what runs in the pane, so that force would send it."""
     exit_status: int | None = None
     """Of the command sent, when it was waited for."""
     output: str = ""

@@ -443,6 +443,7 @@ class FakeDeck:
                 sent=force or id_ not in self.not_at_a_shell,
                 error="" if force or id_ not in self.not_at_a_shell else "vim runs in its pane",
                 hint="" if force or id_ not in self.not_at_a_shell else "send it anyway with force",
+                may_force=not force and id_ in self.not_at_a_shell,
             )
             for id_ in session_ids
         )
