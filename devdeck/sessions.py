@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from devdeck import discover
 from devdeck.errors import Missing, NotFound
@@ -20,7 +21,10 @@ class Sessions:
         self._terminals = terminals
 
     def all(self, terminals: Sequence[Terminal] | None = None) -> tuple[Session, ...]:
-        """All sessions, made and found. `terminals` saves asking tmux again."""
+        """All sessions, made and found; each workspace is followed by its members. `terminals` saves asking tmux again.
+
+        What is meant by "all" to a user leaves the members out (those with a `parent`): they are parts.
+        """
         if terminals is None:
             try:
                 terminals = self._terminals.all()
@@ -29,23 +33,34 @@ class Sessions:
         return discover.find_sessions(self._store.sessions(), self._store.repositories(), terminals)
 
     def find(self, label: str) -> Session:
-        """The session of exactly this label.
+        """The session of exactly this label; `WORKSPACE:REPOSITORY` is the member of a workspace.
 
         Raises:
             NotFound: There is none; similar labels are named.
         """
-        made = self._store.session(label)
-        if made is not None:
-            return made
+        workspace, colon, _ = label.partition(":")
+        made = self._store.session(workspace)
+        for session in (made, *made.member_sessions()) if made else ():
+            if session.label == label:
+                return session
         sessions = self.all()
         for session in sessions:
             if session.label == label:
                 return session
+        if colon and made and made.members:
+            names = ", ".join(member.label for member in made.member_sessions())
+            raise NotFound(f"no repository {label.partition(':')[2]!r} in {workspace!r}", f"it has {names}")
         import difflib
 
         near = difflib.get_close_matches(label, [session.label for session in sessions], n=3, cutoff=0.6)
         hint = "did you mean " + " or ".join(near) + "?" if near else "`devdeck ls` lists them"
         raise NotFound(f"no session {label!r}", hint)
+
+    def at(self, folder: str | os.PathLike[str]) -> Session | None:
+        """The session in whose worktree a folder lies, the innermost one; `None` when it lies in none."""
+        place = Path(os.path.realpath(folder))
+        around = [session for session in self.all() if place.is_relative_to(session.worktree)]
+        return max(around, key=lambda session: len(session.worktree), default=None)
 
     def previous(self, here: str | None) -> Session:
         """The session visited last that is not `here` (a session id)."""
