@@ -8,11 +8,12 @@ Only files are read, no process is started: this runs often.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from devdeck.git import repository as repositories
-from devdeck.model import Session, Terminal
+from devdeck.model import Session, SessionKind, Terminal
 
 
 def session_id_for(worktree: str) -> str:
@@ -36,6 +37,11 @@ def linked_worktrees(common_dir: Path) -> tuple[str, ...]:
         if (worktree / ".git").exists():
             found.append(str(worktree.resolve()))
     return tuple(found)
+
+
+def with_members(made: Iterable[Session]) -> tuple[Session, ...]:
+    """Sessions of the store, each workspace followed by its members."""
+    return tuple(each for session in made for each in (session, *session.member_sessions()))
 
 
 def known_roots(
@@ -65,7 +71,7 @@ def find_sessions(
         known: Repositories of the store: (name, path of the main worktree).
         terminals: What the tmux server has; empty when it can't be asked.
     """
-    made = [each for session in made for each in (session, *session.member_sessions())]
+    made = with_members(made)
     worktrees = {session.worktree for session in made}
     labels = {session.label for session in made}
     occupied = {repositories.worktree_root(terminal.path) for terminal in terminals if not terminal.devdeck_id}
@@ -99,17 +105,22 @@ def _found(root: str, place: str, taken: set[str]) -> Session:
 def match_terminals(sessions: Iterable[Session], terminals: Sequence[Terminal]) -> dict[str, Terminal]:
     """Which tmux session belongs to which session: session id → terminal.
 
-    A terminal marked with the session's id comes first, else the oldest unmarked one that was started in its worktree.
-    The member of a workspace has the terminal of the workspace.
+    A terminal marked with the session's id comes first, else the oldest unmarked one that was started in its worktree
+    (for a workspace: in its very folder). The member of a workspace has the terminal of the workspace.
     """
     by_id: dict[str, Terminal] = {}
     by_place: dict[str, Terminal] = {}
+    by_folder: dict[str, Terminal] = {}
     for terminal in sorted(terminals, key=lambda terminal: (terminal.created_at, terminal.id), reverse=True):
         if terminal.devdeck_id:
             by_id[terminal.devdeck_id] = terminal
-        elif place := repositories.worktree_root(terminal.path):
+            continue
+        by_folder[os.path.realpath(terminal.path)] = terminal
+        if place := repositories.worktree_root(terminal.path):
             by_place[place] = terminal
     matched = {
-        session.id: by_id.get(session.parent or session.id) or by_place.get(session.worktree) for session in sessions
+        session.id: by_id.get(session.parent or session.id)
+        or (by_folder if session.kind is SessionKind.WORKSPACE else by_place).get(session.worktree)
+        for session in sessions
     }
     return {id_: terminal for id_, terminal in matched.items() if terminal is not None}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from devdeck import discover
 from devdeck.errors import NotFound, UsageError
 from devdeck.jobs import lifecycle
 from devdeck.jobs.files import runner_argv
@@ -38,8 +39,15 @@ class Work:
         self._journal = Journal(store)
 
     def jobs(self, session: Session | None = None, limit: int = JOBS_KEPT) -> tuple[Job, ...]:
-        """Jobs of a session, or of all, newest first, as they stand now; what has ended meanwhile is recorded."""
-        return tuple(self.refresh(job) for job in self._store.jobs(session.id if session else None, limit))
+        """Jobs of a session, or of all, newest first, as they stand now; what has ended meanwhile is recorded.
+
+        A workspace has its members' jobs too.
+        """
+        if session is None or not session.members:
+            return tuple(self.refresh(job) for job in self._store.jobs(session.id if session else None, limit))
+        every = [job for id_ in (session.id, *session.member_ids) for job in self._store.jobs(id_, limit)]
+        every.sort(key=lambda job: (job.created_at, job.id), reverse=True)
+        return tuple(self.refresh(job) for job in every[:limit])
 
     def job(self, job_id: str) -> Job:
         """One job as it stands now.
@@ -149,7 +157,7 @@ class Work:
         return ended
 
     def _session_of(self, job: Job) -> Session:
-        for session in self._store.sessions():
+        for session in discover.with_members(self._store.sessions()):
             if session.id == job.session_id:
                 return session
         place = job.cwd
@@ -169,12 +177,18 @@ class Work:
             The runner's name and the plan.
 
         Raises:
+            UsageError: The session is a workspace; each of its members has tests of its own.
             NotFound: No test runner is known for this repository.
             Missing: Its environment lacks the runner.
         """
         from devdeck.testing.adapter import EVENTS
         from devdeck.testing.registry import choose
 
+        if session.members:
+            members = " or ".join(f"`devdeck test {member.label}`" for member in session.member_sessions())
+            raise UsageError(
+                f"{session.label!r} is a workspace: its tests are its repositories'", f"for example {members}"
+            )
         worktree = Path(session.worktree)
         adapter, _ = choose(worktree)
         events = self._paths.jobs / (job_id or "JOB") / EVENTS

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from devdeck import members
 from devdeck.collect.base import Pace, wait_for
 from devdeck.deck import Deck
 from devdeck.model import Health, Job, TestResult, TestRun
@@ -26,7 +27,11 @@ FOLLOWERS = 32
 
 
 class JobCollector:
-    """Keeps the jobs and the last test run of every session."""
+    """Keeps the jobs and the last test run of every session.
+
+    A workspace has its members' jobs too (`Job.session_id` tells whose one is), and the run that `members.run_of`
+    picks.
+    """
 
     def __init__(self, hub: StateHub, deck: Deck, pace: Pace, executor: Executor, clock: Callable[[], float]) -> None:
         self._hub = hub
@@ -102,9 +107,15 @@ class JobCollector:
         by_session: dict[str, list[Job]] = {}
         for job in self._jobs:
             by_session.setdefault(job.session_id, []).append(job)
-        self._hub.update(
-            {
-                id_: {"jobs": tuple(by_session.get(id_, ())), "run": self._runs.get(id_)}
-                for id_ in self._hub.state.sessions
-            }
-        )
+        patches: dict[str, dict[str, tuple[Job, ...] | TestRun | None]] = {}
+        for id_, state in self._hub.state.sessions.items():
+            jobs = by_session.get(id_, [])
+            if parts := state.session.member_ids:
+                jobs = [*jobs, *(job for part in parts for job in by_session.get(part, ()))]
+                patches[id_] = {
+                    "jobs": members.jobs_of(jobs, SHOWN),
+                    "run": members.run_of([self._runs.get(part) for part in parts]),
+                }
+            else:
+                patches[id_] = {"jobs": tuple(jobs), "run": self._runs.get(id_)}
+        self._hub.update(patches)

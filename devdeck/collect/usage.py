@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
+from devdeck import members
 from devdeck.collect.base import Pace
 from devdeck.metrics.ring import Ring
 from devdeck.metrics.sampler import Sampler
-from devdeck.model import Health, HostSample, Sample
+from devdeck.model import Health, HostSample, Pane, Sample, SessionState
 from devdeck.state import StateHub
 
 TICK, TICK_IDLE = 2.0, 5.0
@@ -45,11 +46,7 @@ class UsageCollector:
         loop = asyncio.get_running_loop()
         sampler = Sampler(now=self._clock)
         while True:
-            roots = {
-                id_: [pane.pid for pane in state.terminal.value.panes if not pane.dead]
-                for id_, state in self._hub.state.sessions.items()
-                if state.terminal.value is not None
-            }
+            roots = _roots(self._hub.state.sessions)
             samples, host = await loop.run_in_executor(
                 self._executor, lambda wanted: (sampler.sample(wanted), sampler.host()), roots
             )
@@ -62,6 +59,7 @@ class UsageCollector:
     def _take(self, samples: dict[str, Sample]) -> None:
         patches: dict[str, dict[str, Sample | None]] = {}
         sessions = self._hub.state.sessions
+        samples = _with_workspaces(samples, sessions)
         for id_, sample in samples.items():
             if id_ in sessions:
                 self._rings.setdefault(id_, Ring()).append(sample)
@@ -73,6 +71,49 @@ class UsageCollector:
         for gone in self._rings.keys() - sessions.keys():
             del self._rings[gone]
         self._hub.update(patches)
+
+
+def _roots(sessions: Mapping[str, SessionState]) -> dict[str, list[int]]:
+    """Where the processes of each session start: the panes of its terminal, each given to one session.
+
+    A pane of a workspace's terminal is a member's when it runs the member's job or is in the member's worktree.
+    """
+    roots: dict[str, list[int]] = {}
+    for id_, state in sessions.items():
+        terminal = state.terminal.value
+        if terminal is None:
+            continue
+        parent = sessions.get(state.session.parent or "")
+        if parent is not None and parent.terminal.value is not None and parent.terminal.value.id == terminal.id:
+            continue  # its panes are given to it with the others of the workspace
+        roots[id_] = []
+        parts = [sessions[part] for part in state.session.member_ids if part in sessions]
+        roots.update({part.session.id: [] for part in parts if part.terminal.value is not None})
+        for pane in terminal.panes:
+            if not pane.dead:
+                owner = next((part.session.id for part in parts if _is_in(pane, part)), id_)
+                roots.setdefault(owner, []).append(pane.pid)
+    return roots
+
+
+def _is_in(pane: Pane, member: SessionState) -> bool:
+    if pane.job_id:
+        return any(job.id == pane.job_id for job in member.jobs)
+    if pane.member:
+        return pane.member == member.session.repository
+    place = member.session.worktree
+    return pane.path == place or pane.path.startswith(f"{place}/")
+
+
+def _with_workspaces(samples: dict[str, Sample], sessions: Mapping[str, SessionState]) -> dict[str, Sample]:
+    """Add to what a workspace's own processes use what its members use."""
+    whole = dict(samples)
+    for id_, sample in samples.items():
+        state = sessions.get(id_)
+        parts = [samples[part] for part in state.session.member_ids if part in samples] if state else []
+        if parts:
+            whole[id_] = members.sample_of([sample, *parts])
+    return whole
 
 
 def _differs(before: Sample | None, after: Sample) -> bool:

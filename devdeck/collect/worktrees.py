@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from devdeck import members
 from devdeck.collect.base import Pace, wait_for
 from devdeck.errors import DeckError, NotFound
 from devdeck.git import status, watch
-from devdeck.model import Fact, GitFacts, Health, Session
+from devdeck.model import Fact, GitFacts, Health, Session, SessionKind
 from devdeck.state import StateHub
 
 QUIET = 0.4
@@ -32,7 +33,7 @@ TIMEOUT = 20.0
 
 
 class GitCollector:
-    """Keeps the git facts of all sessions."""
+    """Keeps the git facts of all sessions. Those of a workspace are its members', summed."""
 
     def __init__(self, hub: StateHub, pace: Pace, executor: Executor, clock: Callable[[], float]) -> None:
         self._hub = hub
@@ -59,7 +60,8 @@ class GitCollector:
             self._aim.set()
             for table in (self._looked, self._not_before, self._folders, self._folders_at):
                 table.pop(gone, None)
-        new = sessions.keys() - self._looked.keys() - self._busy
+        worktrees = {id_ for id_, state in sessions.items() if state.session.kind is not SessionKind.WORKSPACE}
+        new = worktrees - self._looked.keys() - self._busy
         if new:
             self.mark(new)
 
@@ -70,12 +72,30 @@ class GitCollector:
 
     def attend(self, session_id: str) -> None:
         """The session was selected: look at it unless the watcher would have told of a change."""
+        covered = self._watcher.coverage if self._watcher is not None else frozenset()
+        for id_ in self._worktrees(session_id):
+            git = self._hub.state.sessions[id_].git
+            if id_ in covered and git.value is not None:
+                continue
+            if git.at is None or self._clock() - git.at > POLL:
+                self.mark({id_})
+
+    def _worktrees(self, session_id: str) -> tuple[str, ...]:
+        """The known sessions that have the worktrees of this one: itself, or the members of a workspace."""
+        known = self._hub.state.sessions
+        state = known.get(session_id)
+        if state is None:
+            return ()
+        if state.session.kind is not SessionKind.WORKSPACE:
+            return (session_id,)
+        return tuple(id_ for id_ in state.session.member_ids if id_ in known)
+
+    def _rank(self, session_id: str) -> int:
+        """The rank of a session; a member is as much on screen as its workspace."""
         state = self._hub.state.sessions.get(session_id)
-        covered = self._watcher is not None and session_id in self._watcher.coverage
-        if state is None or (covered and state.git.value is not None):
-            return
-        if state.git.at is None or self._clock() - state.git.at > POLL:
-            self.mark({session_id})
+        parent = state.session.parent if state else None
+        own = self._pace.rank(session_id)
+        return own if parent is None else min(own, self._pace.rank(parent))
 
     async def run(self) -> None:
         """Watch and look until cancelled."""
@@ -115,8 +135,8 @@ class GitCollector:
         while True:
             await asyncio.sleep(POLL if self._problem and self._pace.active else TRICKLE)
             if self._problem and self._watcher is not None:
-                unwatched = self._hub.state.sessions.keys() - self._watcher.coverage
-                self.mark({id_ for id_ in self._pace.visible if id_ in unwatched})
+                shown = {id_ for visible in self._pace.visible for id_ in self._worktrees(visible)}
+                self.mark(shown - self._watcher.coverage)
             elif self._looked:
                 self.mark({min(self._looked, key=lambda id_: self._looked[id_])})
             self._confirm()
@@ -125,9 +145,9 @@ class GitCollector:
         """Facts of worktrees in which nothing was announced are as true now as when they were read."""
         covered = self._watcher.coverage if self._watcher is not None else frozenset()
         now = self._clock()
-        self._hub.update(
+        self._tell(
             {
-                id_: {"git": Fact(value=state.git.value, at=now)}
+                id_: Fact(value=state.git.value, at=now)
                 for id_, state in self._hub.state.sessions.items()
                 if id_ in covered and id_ not in self._dirty and state.git.value is not None and not state.git.error
             }
@@ -160,7 +180,7 @@ class GitCollector:
                     wait = min(wait, due)
         if not ready:
             return None, wait
-        chosen = min(ready, key=lambda id_: (self._pace.rank(id_), self._looked.get(id_, 0.0)))
+        chosen = min(ready, key=lambda id_: (self._rank(id_), self._looked.get(id_, 0.0)))
         self._dirty.discard(chosen)
         return self._hub.state.sessions[chosen].session, 0.0
 
@@ -192,9 +212,21 @@ class GitCollector:
             return
         before = state.git
         # An equal answer moves the age only when somebody could see it: otherwise each look would be a repaint.
-        if before.value == fact.value and not before.error and not fact.error and self._pace.rank(session_id) > 0:
+        if before.value == fact.value and not before.error and not fact.error and self._rank(session_id) > 0:
             fact = Fact(value=before.value, at=fact.at)
-        self._hub.update({session_id: {"git": fact}})
+        self._tell({session_id: fact})
+
+    def _tell(self, facts: dict[str, Fact[GitFacts]]) -> None:
+        """Publish facts of worktrees, and with them those of the workspaces that they are part of."""
+        known = self._hub.state.sessions
+        patches = {id_: {"git": fact} for id_, fact in facts.items()}
+        for parent in {known[id_].session.parent for id_ in facts if id_ in known} - {None}:
+            workspace = known.get(parent or "")
+            if workspace is None or any(id_ not in known for id_ in workspace.session.member_ids):
+                continue
+            parts = [facts.get(id_, known[id_].git) for id_ in workspace.session.member_ids]
+            patches[workspace.session.id] = {"git": members.git_of(workspace.session, parts)}
+        self._hub.update(patches)
 
     async def _watch(self, session: Session, watcher: watch.FolderWatcher) -> None:
         loop = asyncio.get_running_loop()
