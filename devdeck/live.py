@@ -32,6 +32,8 @@ class Handoff(msgspec.Struct, frozen=True):
 
     argv: tuple[str, ...]
     """What to run with the terminal handed over (dashboard suspended); empty when the switch has happened already."""
+    notes: tuple[str, ...] = ()
+    """What is worth telling first, such as a directory that was gone when the terminal was brought back."""
 
 
 class RemovalPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,9 +100,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     label: str
     sent: bool
+    """Whether it was typed."""
+    confirmed: bool = True
+    """Whether the pane's program has taken it. False for what was sent and lies unread, and for what was not sent."""
     error: str = ""
-    """Why it was not sent."""
+    """Why it was not sent; or, of what was sent, why its end is not known."""
     hint: str = ""
+    code: str = ""
+    """The code of that error: `refused` for a pane that is not at a shell, `gone`, `timeout`, …"""
     may_force: bool = False
     """Whether it was refused for what runs in the pane, so that force would send it."""
     exit_status: int | None = None
