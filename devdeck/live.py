@@ -92,6 +92,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     teardown: tuple[str, ...] = ()
     trusted: bool = False
     """Whether the user trusts the configuration as it is now; always true when it would do nothing."""
+    digest: str = ""
+    """Names the configuration's content; trusting exactly what was shown gives it back."""
+    warnings: tuple[str, ...] = ()
+    """What is odd in the configuration, each with file, line and column."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

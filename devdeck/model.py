@@ -224,9 +224,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
     """Number of the signal that ended the command."""
     stopped: bool = False
-    """Whether it ended because somebody asked for it."""
+    """Whether it ended because somebody asked for it, or because its time was up."""
+    timed_out: bool = False
+    """Whether it was stopped because its time was up."""
+    skipped: bool = False
+    """Whether it was left out of its sequence: its condition did not hold, or one before it failed."""
     reason: str = ""
-    """Why it could not be started, or how it was lost."""
+    """Why it could not be started, was left out or stopped, or how it was lost."""
+    batch: str = ""
+    """Id of the first job of the sequence that it was started with; empty when it was started alone."""
     window_id: str | None = None
     pane_id: str | None = None
     title: str = ""
@@ -243,8 +249,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        """Whether it ended by itself and not well; one that was stopped on request has not failed."""
-        return self.state is JobState.ENDED and not self.stopped and (self.exit_status != 0 or self.signal is not None)
+        """Whether it ended not well, by itself or because its time was up; not when it was stopped on request."""
+        if self.state is not JobState.ENDED or self.skipped:
+            return False
+        return self.timed_out or (not self.stopped and (self.exit_status != 0 or self.signal is not None))
 
     @property
     def duration(self) -> float | None:
@@ -255,9 +263,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> str:
-        """How it stands, in words: `running`, `exit 1`, `SIGKILL`, `stopped`, `lost`."""
+        """How it stands, in words: `running`, `exit 1`, `SIGKILL`, `stopped`, `timed out`, `skipped`, `lost`."""
         if self.state is not JobState.ENDED:
             return str(self.state)
+        if self.skipped or self.timed_out:
+            return "skipped" if self.skipped else "timed out"
         if self.stopped:
             return "stopped"
         if self.signal is not None:
@@ -470,11 +480,15 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     def initialization(self) -> tuple[Job, ...]:
         """The newest batch of jobs that set the session up, the newest first; empty when there is none.
 
-        A batch goes back from the newest such job until they lie more than `BATCH_GAP` apart or a command comes again.
+        Jobs of one sequence are a batch (`Job.batch`). Those without one go back from the newest until they lie more
+        than `BATCH_GAP` apart or a command comes again.
         """
         batch: list[Job] = []
         for job in self.jobs:
             if job.kind is not JobKind.INIT:
+                continue
+            if batch and batch[0].batch:
+                batch += [job] if job.batch == batch[0].batch else []
                 continue
             again = any((job.argv, job.cwd) == (later.argv, later.cwd) for later in batch)
             if batch and (again or batch[-1].created_at - job.created_at > BATCH_GAP):

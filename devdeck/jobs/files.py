@@ -4,6 +4,7 @@
     started.json  written by the runner before the command runs           Started
     result.json   written when it ended, however it ended                 Result
     stop.json     written by whoever stops it, before the signal          StopRequest
+    waiting.json  written by the sequence that will start it              Waiting
     output.log    the command's bytes as its terminal received them
 
 All are readable by the user alone. Records appear whole (a temporary file, then rename).
@@ -73,12 +74,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     duration: float
     stopped: bool
     reason: str
+    timed_out: bool = False
+    """Whether it was stopped because its time was up."""
+    skipped: bool = False
+    """Whether it was never to run; see `devdeck.model.Job.skipped`."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """The job's turn comes later: a sequence will start it."""
+
+    owner: str
+    """The sequence's process, as `devdeck.owner` names it."""
 
 
 class StopRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks the runner to stop the job; takes effect with SIGTERM, or when it starts."""
 
     grace: float
+    timeout: float | None = None
+    """The seconds that it had, when it is stopped because they are over."""
 
 
 def runner_argv(directory: Path | str) -> tuple[str, ...]:
@@ -122,6 +136,20 @@ def read_started(directory: Path) -> Started | None:
 def read_result(directory: Path) -> Result | None:
     """Read `result.json`; `None` when there is none or it is not what it should be (which is logged)."""
     return _read(directory / "result.json", Result)
+
+
+def read_waiting(directory: Path) -> Waiting | None:
+    """Read `waiting.json`; `None` when there is none or it is not what it should be (which is logged)."""
+    return _read(directory / "waiting.json", Waiting)
+
+
+def write_waiting(directory: Path, waiting: Waiting) -> None:
+    """Write `waiting.json`.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    write_record(directory / "waiting.json", msgspec.to_builtins(waiting))
 
 
 def write_stop(directory: Path, request: StopRequest) -> None:

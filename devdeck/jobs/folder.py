@@ -106,7 +106,14 @@ def reserve(folder: Folder) -> int:
 
 
 def publish_result(
-    folder: Folder, fd: int, status: int | None, started_at: float, duration: float, stopped: bool, reason: str
+    folder: Folder,
+    fd: int,
+    status: int | None,
+    started_at: float,
+    duration: float,
+    stopped: bool,
+    reason: str,
+    timed_out: bool = False,
 ) -> tuple[int, str]:
     """Write `result.json`; see `Run.record_end` for what is returned."""
     exit_status = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
@@ -119,9 +126,10 @@ def publish_result(
         "duration": duration,
         "stopped": stopped,
         "reason": reason[:500],
+        "timed_out": timed_out,
     }
     if stopped:
-        words = "stopped"
+        words = "timed out" if timed_out else "stopped"
     elif number is not None:
         words = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     else:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from devdeck import owner
 from devdeck.errors import DeckError, NotFound, UsageError
 from devdeck.jobs.files import (
     JobSpec,
@@ -25,6 +26,7 @@ from devdeck.jobs.files import (
     StopRequest,
     read_result,
     read_started,
+    read_waiting,
     write_result,
     write_spec,
     write_stop,
@@ -181,12 +183,18 @@ def refresh(job: Job, *, window_alive: bool | None = None) -> Job:
         return job if alive else _lost(job, _how_lost(started))
     if not directory.is_dir():
         return _lost(job, "its folder is gone")
+    waiting = read_waiting(directory)
+    if waiting is not None:
+        # Its runner may have started since we looked, and then what was to start it may be gone.
+        if owner.is_alive(waiting.owner) or read_started(directory) or read_result(directory):
+            return job
+        return _lost(job, "the sequence that was to start it was killed")
     if window_alive is not True and time.time() - job.created_at > START_LIMIT:
         return _lost(job, f"its runner did not start within {START_LIMIT:.0f} s")
     return job
 
 
-def stop(job: Job, *, grace: float = 5.0, timeout: float | None = None) -> Job:
+def stop(job: Job, *, grace: float = 5.0, timeout: float | None = None, time_given: float | None = None) -> Job:
     """Stop a job: SIGTERM to all of its processes, SIGKILL after the grace period. Blocks.
 
     Its runner does that; when that is gone or doesn't answer, this process does, and writes the result.
@@ -195,6 +203,7 @@ def stop(job: Job, *, grace: float = 5.0, timeout: float | None = None) -> Job:
         job: A job in any state; one that has ended is returned as it is.
         grace: Seconds between SIGTERM and SIGKILL.
         timeout: Seconds that the runner has; default the grace period and 10 s.
+        time_given: The seconds that the job had, when it is stopped because they are over.
 
     Returns:
         The ended job.
@@ -209,7 +218,7 @@ def stop(job: Job, *, grace: float = 5.0, timeout: float | None = None) -> Job:
     deadline = time.monotonic() + (grace + 10.0 if timeout is None else timeout)
     try:
         if directory.is_dir():
-            write_stop(directory, StopRequest(grace=grace))
+            write_stop(directory, StopRequest(grace=grace, timeout=time_given))
         if job.state is JobState.STARTING:
             _wait(lambda: read_started(directory) or read_result(directory), min(deadline, time.monotonic() + 2.0))
         started = read_started(directory)
@@ -221,13 +230,13 @@ def stop(job: Job, *, grace: float = 5.0, timeout: float | None = None) -> Job:
                 lambda: read_result(directory) or not is_alive(runner.runner_pid, runner.runner_start_ticks), deadline
             )
         if read_result(directory) is None:
-            _stop_without_runner(job, started, grace)
+            _stop_without_runner(job, started, grace, time_given)
     except OSError as error:
         raise DeckError(f"job {job.id} could not be stopped: {error}", "see its folder " + job.directory) from error
     return refresh(job)
 
 
-def _stop_without_runner(job: Job, started: Started | None, grace: float) -> None:
+def _stop_without_runner(job: Job, started: Started | None, grace: float, time_given: float | None) -> None:
     """End every process of a job whose runner can't, and record that."""
     directory = Path(job.directory)
     reason = "it was stopped before it began" if started is None else "stopped without its runner"
@@ -243,12 +252,22 @@ def _stop_without_runner(job: Job, started: Started | None, grace: float) -> Non
             _tell(started.runner_pid, started.runner_start_ticks, signal.SIGKILL)
     if not directory.is_dir():
         return
+    if time_given is not None:
+        reason = f"timed out after {time_given:g} s; {reason}"
     now = time.time()
     began = now if started is None else started.started_at
     ended = max(now, began)
     write_result(
         directory,
-        Result(exit_status=None, signal=None, ended_at=ended, duration=ended - began, stopped=True, reason=reason),
+        Result(
+            exit_status=None,
+            signal=None,
+            ended_at=ended,
+            duration=ended - began,
+            stopped=True,
+            reason=reason,
+            timed_out=time_given is not None,
+        ),
     )
 
 
@@ -307,6 +326,8 @@ def _ended(job: Job, result: Result) -> Job:
         signal=result.signal,
         ended_at=result.ended_at,
         stopped=result.stopped,
+        timed_out=result.timed_out,
+        skipped=result.skipped,
         reason=result.reason,
     )
 

@@ -201,13 +201,18 @@ class Run:
                 self.kill_at = now + self.grace()
                 self.signal_all(signal.SIGTERM)
 
+    def asked(self, name: str) -> float | None:
+        """A number that the one who stops it gave."""
+        try:
+            value = (self.folder.read("stop.json") or {}).get(name)
+        except (OSError, ValueError):
+            return None
+        return float(value) if isinstance(value, int | float) else None
+
     def grace(self) -> float:
         """Seconds between SIGTERM and SIGKILL: as the one who stops it says, else as the spec says."""
-        try:
-            grace = (self.folder.read("stop.json") or {}).get("grace")
-        except (OSError, ValueError):
-            grace = None
-        return float(grace) if isinstance(grace, int | float) else self.spec.grace
+        grace = self.asked("grace")
+        return self.spec.grace if grace is None else grace
 
     def pass_on(self, number: int) -> None:
         """Send a signal to the terminal's foreground group, as a key would."""
@@ -385,9 +390,12 @@ class Run:
             self.reasons.append("its end was not seen")
         if self.log.reason:
             self.reasons.append(self.log.reason)
+        timeout = self.asked("timeout") if self.kill_at is not None else None
+        if timeout is not None:
+            self.reasons.insert(0, f"timed out after {timeout:g} s")
         return publish_result(
             self.folder, self.result, self.status, self.started_at, (self.ended or clock()) - self.began,
-            self.kill_at is not None, "; ".join(self.reasons),
+            self.kill_at is not None, "; ".join(self.reasons), timeout is not None,
         )  # fmt: skip
 
 
