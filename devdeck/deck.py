@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from devdeck.errors import DeckError
@@ -19,6 +20,7 @@ from devdeck.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
+    from devdeck.importing import Importing
 
 
 class Deck:
@@ -52,6 +54,13 @@ class Deck:
         self.workspaces = Workspaces(site, self.setups, self.starting)
         self.removing = Removing(site, self.transactions, self.setups)
         self.managing = Managing(site, self.transactions, self.sessions)
+
+    @cached_property
+    def importing(self) -> Importing:
+        """Taking over what par made; loaded when it is used."""
+        from devdeck.importing import Importing
+
+        return Importing(self.store, self.terminals, self.managing)
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

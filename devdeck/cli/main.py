@@ -24,6 +24,7 @@ VERBS = {
     "stop": "devdeck.cli.jobs:stop",
     "rename": "devdeck.cli.managing:rename",
     "adopt": "devdeck.cli.managing:adopt",
+    "import": "devdeck.cli.managing:import_",
     "doctor": "devdeck.cli.doctor:doctor",
     "completion": "devdeck.cli.completion:completion",
     "help": "devdeck.cli.help:help_",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from devdeck.cli import complete, output, views
+from devdeck.text import one_line
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+    from devdeck.importing import Import
     from devdeck.managing import ChangePlan
     from devdeck.model import Session
 
@@ -61,6 +63,58 @@ def adopt(deck: Deck, path: str, label: str | None, dry_run: bool, json: bool) -
         output.document({"session": _view(deck, plan.session)})
     else:
         output.say(f"adopted {plan.session.worktree} as {output.styled(plan.session.label, 'bold')}")
+
+
+@click.command(name="import")
+@click.argument("program", type=click.Choice(["par"]))
+@click.option(
+    "--from", "folder", metavar="DIR", help="Folder of its registries; $XDG_DATA_HOME/par by default.",
+    shell_complete=complete.folders,
+)  # fmt: skip
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def import_(deck: Deck, program: str, folder: str | None, dry_run: bool, json: bool) -> int:
+    """Make the sessions and workspaces of par devdeck's own, with their tmux sessions. Nothing of par's is changed.
+
+    par can be used on, and importing again brings what came since. Exit 1 when something could not be read.
+    """
+    came = deck.importing.plan(folder) if dry_run else deck.importing.run(folder)
+    if json:
+        output.document(_import_view(came, dry_run))
+        return 1 if came.errors else 0
+    for plan in came.plans:
+        output.say(f"{'would import' if dry_run else 'imported'} {plan.session.label}  {plan.session.worktree}")
+        for warning in plan.warnings:
+            output.say(f"  ! {warning}")
+    for skipped in came.skipped:
+        output.say(f"skipped {one_line(skipped.label)}: {skipped.reason}")
+    if not came.plans and not came.skipped and not came.errors:
+        output.say("par has no sessions")
+    for error in came.errors:
+        output.note(f"devdeck: {error}")
+    return 1 if came.errors else 0
+
+
+def _import_view(came: Import, dry_run: bool) -> dict[str, object]:
+    imported = [
+        {
+            "label": plan.session.label,
+            "kind": str(plan.session.kind),
+            "worktree": plan.session.worktree,
+            "plan": list(plan.steps),
+            "warnings": list(plan.warnings),
+        }
+        for plan in came.plans
+    ]
+    skipped = [{"label": it.label, "file": it.file, "reason": it.reason, "known": it.known} for it in came.skipped]
+    return {
+        "dry_run": dry_run,
+        "folder": came.folder,
+        "imported": imported,
+        "skipped": skipped,
+        "errors": list(came.errors),
+    }
 
 
 def _show(plan: ChangePlan, title: str, json: bool) -> None:
