@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from devdeck.cli import output, views
-from devdeck.errors import DeckError, Missing
-from devdeck.model import Fact, GitFacts, RunState, Session, Terminal, TestRun
+from devdeck.model import Fact, GitFacts, RunState, SessionState, TestRun
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+    from devdeck.looking import Look
+
+HEADINGS = ("LABEL", "REPOSITORY", "BRANCH", "GIT", "RUNS", "TESTS", "TERMINAL")
 
 
 @click.command()
@@ -22,54 +23,26 @@ if TYPE_CHECKING:
 @output.json_option
 @output.with_deck
 def ls(deck: Deck, no_git: bool, json: bool) -> None:
-    """List the sessions of all repositories, with what is known of each."""
-    from devdeck import discover
-    from devdeck.runs import settle
+    """List the sessions of all repositories, with what is known of each.
 
-    try:
-        terminals = deck.terminals.all()
-    except Missing as error:
-        output.note(f"devdeck: {error.message}")
-        terminals = ()
-    sessions = deck.sessions.all(terminals)
-    matched = discover.match_terminals(sessions, terminals)
-    running: dict[str, int] = {}
-    for job in deck.store.running_jobs():
-        if deck.work.refresh(job).running:
-            running[job.session_id] = running.get(job.session_id, 0) + 1
-    runs = deck.store.last_runs()
-    for id_, run in runs.items():
-        if run.state is RunState.RUNNING:
-            runs[id_] = settle(deck.store, deck.work.job(run.job_id), run)
-    git = {} if no_git else git_facts(sessions)
+    A workspace has its repositories below it, each under the label that other verbs know it by.
+    """
+    from devdeck.looking import look
+
+    show(look(deck, git=not no_git), json, empty="no sessions yet", start="start LABEL  in a repository makes one")
+
+
+def show(seen: Look, json: bool, *, empty: str, start: str) -> None:
+    """Print sessions, as a table or as the contract's document."""
+    for problem in seen.problems:
+        output.note(f"devdeck: {problem}")
     if json:
-        entries = [
-            views.session_view(s, matched.get(s.id), git.get(s.id, Fact()), running.get(s.id, 0), runs.get(s.id))
-            for s in sessions
-        ]
-        output.document({"sessions": entries})
-    elif not sessions:
-        output.say("no sessions yet")
-        output.say("  → devdeck start LABEL  in a repository makes one; devdeck demo shows what it looks like")
+        output.document({"sessions": [views.state_view(state, seen.members(state)) for state in seen.whole]})
+    elif not seen.states:
+        output.say(empty)
+        output.say(f"  → devdeck {start}; devdeck demo shows what it looks like")
     else:
-        rows = [
-            _row(s, matched.get(s.id), git.get(s.id, Fact()), running.get(s.id, 0), runs.get(s.id)) for s in sessions
-        ]
-        output.table(("LABEL", "REPOSITORY", "BRANCH", "GIT", "RUNS", "TESTS", "TERMINAL"), rows)
-
-
-def git_facts(sessions: tuple[Session, ...]) -> dict[str, Fact[GitFacts]]:
-    """Read the git facts of many sessions, as many at once as there are cores."""
-    from devdeck.git.status import status
-
-    def look(session: Session) -> tuple[str, Fact[GitFacts]]:
-        try:
-            return session.id, Fact(value=status(session.worktree), at=time.time())
-        except DeckError as error:
-            return session.id, Fact(error=error.message)
-
-    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 2))) as pool:
-        return dict(pool.map(look, sessions))
+        output.table(HEADINGS, [row(state) for state in seen.states])
 
 
 def git_marks(fact: Fact[GitFacts]) -> str:
@@ -92,7 +65,16 @@ def git_marks(fact: Fact[GitFacts]) -> str:
     return " ".join([*([facts.operation] if facts.operation else []), *marks]) or "clean"
 
 
-def _tests(run: TestRun | None) -> tuple[str, str]:
+def git_style(fact: Fact[GitFacts]) -> str:
+    """The style of `git_marks`."""
+    marks = git_marks(fact)
+    if marks in ("clean", "-"):
+        return "dim"
+    return "bad" if fact.value is None or fact.value.conflicts else "warn"
+
+
+def tests_marks(run: TestRun | None) -> tuple[str, str]:
+    """How the tests stand, and the style of it: `✓ 12 5m`, `✗ 1/12 5m`, `● 3/12`."""
     if run is None:
         return "-", "dim"
     failed = run.failed + run.errors
@@ -105,18 +87,24 @@ def _tests(run: TestRun | None) -> tuple[str, str]:
     return words.get(run.state, (f"! {run.state} {when}", "warn"))
 
 
-def _row(
-    session: Session, terminal: Terminal | None, git: Fact[GitFacts], running: int, run: TestRun | None
-) -> list[tuple[str, str]]:
-    facts = git.value
-    branch = (facts.branch or "(detached)") if facts else session.branch or "-"
-    marks = git_marks(git)
+def branch_of(state: SessionState) -> str:
+    """The branch that is checked out, else the one that the session was made with."""
+    facts = state.git.value
+    return (facts.branch or "(detached)") if facts else state.session.branch or "-"
+
+
+def row(state: SessionState) -> Sequence[tuple[str, str]]:
+    """One row of the table: a session, or a repository of a workspace."""
+    session, terminal, running = state.session, state.terminal.value, len(state.running)
+    count = len(session.members)
+    member = session.parent is not None
+    where = terminal.name if terminal else "?" if state.terminal.error else "none"
     return [
-        (session.label, "bold"),
-        (session.repository, ""),
-        (branch, "info"),
-        (marks, "dim" if marks in ("clean", "-") else "bad" if facts is None or facts.conflicts else "warn"),
+        (f"  {session.label}" if member else session.label, "" if member else "bold"),
+        (f"{count} repositor{'y' if count == 1 else 'ies'}" if count else session.repository, ""),
+        (branch_of(state), "info"),
+        (git_marks(state.git), git_style(state.git)),
         (f"● {running}" if running else "-", "info" if running else "dim"),
-        _tests(run),
-        (f"{terminal.name}" if terminal else "none", "" if terminal else "dim"),
+        tests_marks(state.run),
+        ("" if member else where, "" if terminal else "dim"),
     ]

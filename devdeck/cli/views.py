@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from devdeck.cli.output import iso
-from devdeck.model import Fact, GitFacts, Job, Operation, Session, Terminal, TestResult, TestRun
+from devdeck.model import Fact, GitFacts, Job, Operation, Session, SessionState, Terminal, TestResult, TestRun
+
+
+def state_view(state: SessionState, members: Sequence[SessionState] = ()) -> dict[str, Any]:
+    """One entry of `ls --json`, from everything that is known of a session.
+
+    A workspace is one entry: its counts are the sums over its repositories, its tests those of the repository that is
+    worst off, and `members` has an entry for each, with the same shape of `git`, `jobs` and `tests`.
+    """
+    terminal = state.terminal
+    view = session_view(state.session, terminal.value, state.git, len(state.running), state.run)
+    if terminal.error:
+        view["terminal"]["alive"] = None
+    view["members"] = [member_view(member) for member in members]
+    return view
+
+
+def member_view(state: SessionState) -> dict[str, Any]:
+    """One repository of a workspace. It has no terminal of its own."""
+    view = session_view(state.session, None, state.git, len(state.running), state.run)
+    wanted = ("id", "label", "repository", "repository_path", "worktree", "branch", "git", "jobs", "tests")
+    return {key: view[key] for key in wanted}
 
 
 def session_view(
@@ -15,7 +37,7 @@ def session_view(
     running: int,
     run: TestRun | None,
 ) -> dict[str, Any]:
-    """One entry of `ls --json`."""
+    """What is known of one session; `state_view` gives the whole entry."""
     facts = git.value
     return {
         "id": session.id,
@@ -52,6 +74,7 @@ def session_view(
             "at": iso(run.ended_at or run.started_at) if run else None,
         },
         "created_at": iso(session.created_at),
+        "members": [],
     }
 
 

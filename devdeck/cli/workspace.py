@@ -1,0 +1,298 @@
+"""workspace: several repositories as one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from devdeck.cli import output, views
+from devdeck.errors import DeckError, Refused, UsageError
+from devdeck.model import Session, SessionKind
+
+if TYPE_CHECKING:
+    from devdeck.deck import Deck
+    from devdeck.live import RemovalPlan
+
+
+class Workspace(click.Group):
+    """The verbs of workspaces. `open` and `rm` are those of every session, for workspaces alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help."""
+        return ["start", "ls", "open", "code", "cursor", "edit", "rm"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One command; `open` has the options that the verb `open` has."""
+        if cmd_name in ("open", "o"):
+            return _checked("open")
+        return super().get_command(ctx, {"create": "start", "list": "ls"}.get(cmd_name, cmd_name))
+
+
+@click.group(cls=Workspace, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def workspace() -> None:
+    """Work on several repositories as one: a branch in each, one terminal, one file for editors.
+
+    Every other verb knows a workspace by its label, and its repositories as LABEL:REPOSITORY.
+    """
+
+
+@workspace.command()
+@click.argument("label")
+@click.option("-p", "--path", default=".", help="Where the repositories lie; the current folder by default.")
+@click.option(
+    "-r", "--repos", multiple=True, metavar="A,B,…", help="Which ones, by name or path; all in the folder by default."
+)
+@click.option(
+    "-b",
+    "--base",
+    multiple=True,
+    metavar="[REPO=]REF",
+    help="Where new branches start, in all repositories or in one; HEAD by default.",
+)
+@click.option("--windows", is_flag=True, help="Make a window of the terminal for each repository.")
+@click.option("--open", "open_after", is_flag=True, help="Go to its terminal afterwards.")
+@click.option("--editor", metavar="CMD", default="", help="Open it in an editor afterwards: code, cursor, …")
+@click.option("--offline", is_flag=True, help="Ask no remote whether it has the branch.")
+@click.option("--trust", is_flag=True, help="Trust the repositories' configurations as they are now.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def start(
+    deck: Deck,
+    label: str,
+    path: str,
+    repos: tuple[str, ...],
+    base: tuple[str, ...],
+    windows: bool,
+    open_after: bool,
+    editor: str,
+    offline: bool,
+    trust: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Make a workspace: a branch and a worktree in each repository, and a tmux session.
+
+    All of it is made, or nothing. Existing branches LABEL are used as they are, those that only a remote has are
+    tracked. Hidden folders are left out unless --repos names them.
+    """
+    if not dry_run:
+        deck.terminals.require()  # no tmux, no start: found out before anything is made
+    plan = deck.workspaces.plan(
+        label, path, _names(repos, path), _bases(base), windows=windows, offline=offline, trust=trust
+    )
+    if dry_run:
+        _plan(plan.session, plan.steps, plan.warnings, json)
+        return
+    session = deck.starting.carry_out(plan)
+    for warning in plan.warnings:
+        output.note(f"devdeck: {warning}")
+    if editor:
+        deck.workspaces.ide_file(session, editor)
+    if json:
+        output.document({"session": _view(deck, session)})
+    else:
+        names = ", ".join(member.repository for member in session.members)
+        output.say(f"started {output.styled(session.label, 'bold')} over {names}")
+        output.say(f"  in {session.worktree}")
+        if not open_after:
+            output.say(f"  → devdeck open {shlex.quote(session.label)}")
+    if open_after:
+        from devdeck.cli.sessions import _go
+
+        _go(deck, deck.terminals.hand_off(session))
+
+
+def _names(repos: tuple[str, ...], folder: str) -> list[str]:
+    """The repositories named, comma by comma; what is a folder with a comma in its name is taken whole."""
+    names = []
+    for value in repos:
+        whole = os.path.isdir(os.path.join(folder, value))
+        names += [value] if whole else value.split(",")
+    return [name for name in names if name.strip()]
+
+
+def _bases(values: tuple[str, ...]) -> Mapping[str, str] | None:
+    """`REF` and `REPO=REF`; the last one counts."""
+    bases = {}
+    for value in values:
+        name, equals, ref = value.partition("=")
+        if equals:
+            bases[name.strip()] = ref.strip()
+        else:
+            bases[""] = value.strip()
+    return bases or None
+
+
+def _plan(session: Session, steps: tuple[str, ...], warnings: tuple[str, ...], json: bool) -> None:
+    if json:
+        members = [{"repository": m.repository, "worktree": m.worktree, "branch": m.branch} for m in session.members]
+        output.document(
+            {"plan": list(steps), "worktree": session.worktree, "members": members, "warnings": list(warnings)}
+        )
+        return
+    _steps(f"would start {session.label}:", steps, warnings)
+
+
+def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...]) -> None:
+    output.say(title)
+    for step in steps:
+        output.say(f"  - {step}")
+    for warning in warnings:
+        output.say(f"  ! {warning}")
+
+
+def _view(deck: Deck, session: Session) -> dict[str, Any]:
+    from devdeck.looking import look
+
+    seen = look(deck, lambda each: each.id == session.id)
+    return next(views.state_view(state, seen.members(state)) for state in seen.whole)
+
+
+@workspace.command()
+@output.json_option
+@output.with_deck
+def ls(deck: Deck, json: bool) -> None:
+    """List the workspaces with their repositories."""
+    from devdeck.cli.listing import show
+    from devdeck.looking import look
+
+    seen = look(deck, lambda session: session.kind is SessionKind.WORKSPACE)
+    show(seen, json, empty="no workspaces yet", start="workspace start LABEL  in a folder of repositories makes one")
+
+
+@workspace.command()
+@click.argument("label")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def code(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
+    """Open a workspace in Visual Studio Code."""
+    _edit(deck, label, "code", dry_run, json)
+
+
+@workspace.command()
+@click.argument("label")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def cursor(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
+    """Open a workspace in Cursor."""
+    _edit(deck, label, "cursor", dry_run, json)
+
+
+@workspace.command()
+@click.argument("label")
+@click.option("--editor", metavar="CMD", required=True, help="The editor's command line; the file is put behind it.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def edit(deck: Deck, label: str, editor: str, dry_run: bool, json: bool) -> None:
+    """Open a workspace in an editor that knows .code-workspace files."""
+    _edit(deck, label, editor, dry_run, json)
+
+
+def _edit(deck: Deck, label: str, editor: str, dry_run: bool, json: bool) -> None:
+    from devdeck import ide
+
+    session = deck.sessions.find(label)
+    if dry_run:
+        ide.require_workspace(session)
+        path = ide.workspace_file(session)
+    else:
+        path = deck.workspaces.ide_file(session, editor)
+    if json:
+        output.document({"session": label, "file": str(path), "editor": editor, "dry_run": dry_run})
+    else:
+        output.say(f"{'would open' if dry_run else 'opened'} {path} in {editor}")
+
+
+# Verbs that a workspace shares with every session
+
+
+def _checked(verb: str) -> click.Command:
+    """A verb of every session that lets only workspaces pass."""
+    import importlib
+
+    from devdeck.cli.main import VERBS
+
+    module, name = VERBS[verb].split(":")
+    inner: click.Command = getattr(importlib.import_module(module), name)
+    argument = next(param.name or "" for param in inner.params if isinstance(param, click.Argument))
+
+    @output.with_deck
+    def callback(deck: Deck, **given: Any) -> Any:
+        if not given[argument]:
+            raise click.UsageError("which workspace? `devdeck workspace ls` lists them")
+        _require(deck.sessions.find(given[argument]), verb)
+        return inner.callback(**given) if inner.callback else None
+
+    return click.Command(verb, params=inner.params, callback=callback, help=inner.help)
+
+
+def _require(session: Session, verb: str) -> Session:
+    if session.kind is not SessionKind.WORKSPACE:
+        label = shlex.quote(session.label)
+        raise UsageError(f"{session.label!r} is no workspace", f"`devdeck {verb} {label}` is for every session")
+    return session
+
+
+@workspace.command()
+@click.argument("target")
+@click.option("-f", "--force", is_flag=True, help="Remove although work would go; it is kept in the trash.")
+@click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: bool) -> None:
+    """Remove a workspace (or `all` of them): its worktrees, its own branches and its tmux session."""
+    everything = target.lower() == "all"
+    if everything:
+        found = [session for session in deck.store.sessions() if session.kind is SessionKind.WORKSPACE]
+    else:
+        found = [_require(deck.sessions.find(target), "rm")]
+    plans = [deck.removing.plan(session) for session in found]
+    if dry_run:
+        _removal_plans(plans, json)
+        return
+    if everything and not yes and found:
+        if not json:
+            _removal_plans(plans, json)
+        if not os.isatty(0):
+            raise DeckError("`workspace rm all` asks before it removes", "add --yes", code="confirm")
+        click.confirm(f"Remove {len(found)} workspaces?", abort=True, err=True)
+    removed, refused = [], []
+    for session in found:
+        try:
+            removed.append(deck.removing.remove(session, force=force))
+        except Refused as error:
+            if not everything:
+                raise
+            refused.append(error)
+    if json:
+        output.document({"removed": [views.operation_view(operation) for operation in removed]})
+    else:
+        for operation in removed:
+            output.say(f"removed {operation.label}" + (f"  ({operation.undo})" if operation.undo else ""))
+        if not found:
+            output.say("no workspaces")
+    if refused:
+        raise Refused("; ".join(error.message for error in refused), refused[0].hint)
+
+
+def _removal_plans(plans: Sequence[RemovalPlan], json: bool) -> None:
+    if json:
+        entries = [
+            {"label": p.session.label, "steps": list(p.steps), "risks": list(p.risks), "notes": list(p.notes)}
+            for p in plans
+        ]
+        output.document({"plans": entries})
+        return
+    for plan in plans:
+        _steps(f"would remove {plan.session.label}:", plan.steps, (*plan.risks, *plan.notes))
+    if not plans:
+        output.say("no workspaces")
