@@ -29,8 +29,18 @@ _NUMBERS = (
     "pane_pid",
     "pane_width",
     "pane_height",
+    "automatic-rename",
 )
-_TEXTS = ("session_name", "session_path", "@devdeck_id", "window_name", "@devdeck_job", "pane_title")
+_TEXTS = (
+    "session_name",
+    "session_path",
+    "@devdeck_id",
+    "@devdeck_centre",
+    "window_name",
+    "@devdeck_job",
+    "@devdeck_member",
+    "pane_title",
+)
 _DEAR = ("pane_current_command", "pane_current_path")
 _FIELDS = (*_NUMBERS, *_TEXTS, *_DEAR)
 
@@ -56,8 +66,9 @@ def parse_terminals(lines: Iterable[bytes]) -> tuple[Terminal, ...]:
         lines: Output lines without line ends. Lines that are not complete records are ignored.
 
     Returns:
-        The sessions in tmux's order, each with its panes in window order. Undecodable bytes in paths become
-        surrogates (`os.fsencode` gives them back), elsewhere U+FFFD.
+        The sessions in tmux's order, each with its panes in window order; without the control centre, which only
+        links the windows of others. Undecodable bytes in paths become surrogates (`os.fsencode` gives them back),
+        elsewhere U+FFFD.
     """
     sessions: dict[str, tuple[dict[str, str], list[Pane], list[float]]] = {}
     viewers: dict[str, int] = {}
@@ -69,6 +80,8 @@ def parse_terminals(lines: Iterable[bytes]) -> tuple[Terminal, ...]:
         if len(values) != len(_FIELDS) + 1 or values[0] != b"p":
             continue
         row = {name: _text(name, value) for name, value in zip(_FIELDS, values[1:], strict=True)}
+        if row["@devdeck_centre"]:
+            continue
         _, panes, activity = sessions.setdefault(row["session_id"], (row, [], []))
         panes.append(_pane(row))
         activity.extend((_number(row["session_activity"]), _number(row["window_activity"])))
@@ -108,6 +121,9 @@ def _pane(row: dict[str, str]) -> Pane:
         width=_number(row["pane_width"]),
         height=_number(row["pane_height"]),
         job_id=row["@devdeck_job"],
+        in_front=row["pane_active"] == "1",
+        named=row["automatic-rename"] == "0",
+        member=row["@devdeck_member"],
     )
 
 

@@ -34,6 +34,12 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     """Rows."""
     job_id: str = ""
     """Value of the window's `@devdeck_job` option; empty when the window holds no job."""
+    in_front: bool = False
+    """Whether this is the active pane of its window."""
+    named: bool = False
+    """Whether the window's name was given to it, and does not follow what runs in it."""
+    member: str = ""
+    """Value of the window's `@devdeck_member` option: the repository of a workspace that the window is for."""
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,135 @@
+"""The windows of a session's terminal, kept so that they can come back: after a reboot, after a removal.
+
+Windows of jobs are left out, and nothing is run in what comes back but the user's shell: commands and environments of
+a session may do anything, and only its user knows whether they should run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from backends.base import BackendError
+from backends.tmux import windows
+from backends.tmux.windows import PaneShape, WindowShape
+from devdeck.model import Session, Terminal
+
+if TYPE_CHECKING:
+    from backends.tmux.server import TmuxServer
+
+VERSION = 1
+MOST_WINDOWS, MOST_PANES = 100, 50
+"""Of a terminal, and of a window: more are not brought back."""
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """The windows of a terminal, in their order."""
+
+    version: int = VERSION
+    windows: tuple[WindowShape, ...] = ()
+
+
+def take(tmux: TmuxServer, terminal: Terminal) -> bytes:
+    """Read and encode the layout of a terminal, by one tmux process."""
+    shapes = tuple(shape for shape in windows.shapes(tmux, terminal.id) if not shape.job)
+    return msgspec.json.encode(Layout(windows=shapes))
+
+
+def read(record: bytes | None) -> Layout:
+    """Decode what `take` made. One of another version, or a broken one, is an empty layout: a plain terminal."""
+    if not record:
+        return Layout()
+    try:
+        layout = msgspec.json.decode(record, type=Layout)
+    except msgspec.DecodeError:
+        return Layout()
+    return layout if layout.version == VERSION else Layout()
+
+
+def plain(session: Session) -> Layout:
+    """The layout of a new terminal: one window; for a workspace one more a repository, named after it."""
+    if not session.members:
+        return Layout()
+    first = WindowShape(panes=(PaneShape(directory=b"", active=True),), active=True)
+    others = (
+        WindowShape(name=m.repository, named=True, member=m.repository, panes=(PaneShape(directory=b"", active=True),))
+        for m in session.members
+    )
+    return Layout(windows=(first, *others))
+
+
+def fingerprint(terminal: Terminal) -> tuple[object, ...]:
+    """What differs when the layout of a terminal may have changed; compared instead of asking tmux for the layout."""
+    return tuple(
+        (pane.window_id, pane.named and pane.window_name, pane.id, pane.path, pane.width, pane.height, pane.active)
+        for pane in terminal.panes
+        if not pane.job_id
+    )
+
+
+def words(layout: Layout) -> str:
+    """How much there is of it, in words."""
+    panes = sum(len(shape.panes) for shape in layout.windows)
+    count = len(layout.windows)
+    return f"{count} window{'s' * (count != 1)}, {panes} pane{'s' * (panes != 1)}"
+
+
+def build(tmux: TmuxServer, terminal: Terminal, session: Session, layout: Layout) -> tuple[str, ...]:
+    """Make the windows of a layout in a terminal that was just made, in place of the window that it has.
+
+    Args:
+        tmux: Where.
+        terminal: With one window.
+        session: Whose it is. A directory that is gone is replaced by its worktree, or its member's.
+        layout: What to make; an empty one leaves the terminal as it is.
+
+    Returns:
+        The directories that are gone.
+
+    Raises:
+        BackendError: tmux refused.
+    """
+    if not layout.windows:
+        return ()
+    missing: list[str] = []
+    current = ""
+    for shape in layout.windows[:MOST_WINDOWS]:
+        window = _build_window(tmux, terminal.id, session, shape, missing)
+        if shape.active or not current:
+            current = window
+    windows.drop_first(tmux, terminal.id, terminal.panes[0].window_id, current)
+    return tuple(dict.fromkeys(missing))
+
+
+def _build_window(tmux: TmuxServer, terminal_id: str, session: Session, shape: WindowShape, missing: list[str]) -> str:
+    member = next((m for m in session.member_sessions() if m.repository == shape.member), None)
+    home = member.worktree if member and Path(member.worktree).is_dir() else session.worktree
+    env = variables(member) if member else {}
+    places = [_place(pane, home, missing) for pane in shape.panes[:MOST_PANES]] or [home]
+    name = member.repository if member else ""
+    window = windows.new_shell_window(tmux, terminal_id, cwd=places[0], env=env, member=name)
+    for place in places[1:]:
+        try:
+            windows.split(tmux, window, cwd=place, env=env)
+        except BackendError as error:
+            if "no space" not in error.message:
+                raise
+            break
+    windows.arrange(tmux, window, shape)
+    return window
+
+
+def _place(pane: PaneShape, home: str, missing: list[str]) -> str:
+    place = windows.directory_of(pane)
+    if not place or Path(place).is_dir():
+        return place or home
+    missing.append(place)
+    return home
+
+
+def variables(session: Session) -> Mapping[str, str]:
+    """What processes in a session's terminal find in their environment."""
+    return {"DEVDECK_SESSION": session.id, "DEVDECK_LABEL": session.label}
