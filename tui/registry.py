@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from devdeck.model import Job, SessionState
+from devdeck.model import Job, SessionKind, SessionState
 
 GLOBAL = "global"
 SCOPES = (GLOBAL, "sessions", "overview", "tests", "logs", "git", "terminal")
 """Where an action's keys work."""
 
-GROUPS = ("Session", "Run", "View", "Move", "Tests", "Logs", "Git", "Dashboard")
+GROUPS = ("Session", "Run", "Marks", "View", "Move", "Tests", "Logs", "Git", "Dashboard")
 """Headings of the help, in its order."""
 
 _SHOWN = {
@@ -32,10 +32,13 @@ _SHOWN = {
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
     "number_sign": "#",
+    "asterisk": "*",
     "enter": "⏎",
     "escape": "esc",
     "down": "↓",
     "up": "↑",
+    "left": "←",
+    "right": "→",
     "pagedown": "pgdn",
     "pageup": "pgup",
     "shift+tab": "⇧tab",
@@ -50,12 +53,19 @@ class Context(NamedTuple):
     read_only: bool = False
     loaded: bool = True
     selected: SessionState | None = None
+    marked: tuple[SessionState, ...] = ()
+    """Sessions that are marked; what can be done to many is done to them instead of the selected one."""
     job: Job | None = None
     """The job whose log is shown, else the newest of the selected session."""
     failure_open: bool = False
     """Whether the tests tab shows a failure with its source."""
     can_hand_over: bool = True
     """Whether the terminal can be handed to another program."""
+
+    @property
+    def targets(self) -> tuple[SessionState, ...]:
+        """The marked sessions, else the selected one."""
+        return self.marked or (() if self.selected is None else (self.selected,))
 
 
 Enabled = Callable[[Context], str]
@@ -89,11 +99,61 @@ def opens(context: Context) -> str:
 
 
 def removes(context: Context) -> str:
-    """Removes the selected session, which must be devdeck's."""
+    """Removes sessions as a whole."""
     if why := changes_session(context):
         return why
-    managed = context.selected is not None and context.selected.session.managed
-    return "" if managed else "devdeck did not make this session, so it does not remove it"
+    whole = [state for state in context.targets if state.session.parent is None]
+    return "" if whole else "a repository of a workspace goes with its workspace; remove that"
+
+
+def adopts(context: Context) -> str:
+    """Makes sessions that others made devdeck's own."""
+    if why := changes_session(context):
+        return why
+    theirs = [state for state in context.targets if not state.session.managed]
+    return "" if theirs else "devdeck made it, so there is nothing to adopt"
+
+
+def refreshes(context: Context) -> str:
+    """Brings branches up to what they follow."""
+    if why := changes_session(context):
+        return why
+    return "" if any(map(follows, context.targets)) else "its branch follows nothing"
+
+
+def follows(state: SessionState) -> bool:
+    """Whether a session's branch can be brought up to an upstream or a pull request."""
+    git = state.git.value
+    checkout = state.session.kind is SessionKind.CHECKOUT
+    return checkout or bool(state.session.members) or (git is not None and git.upstream is not None)
+
+
+def restores(context: Context) -> str:
+    """Brings back terminals."""
+    if why := changes_session(context):
+        return why
+    return "" if any(map(lacks_terminal, context.targets)) else "its terminal is there"
+
+
+def lacks_terminal(state: SessionState) -> bool:
+    """Whether a session that has a terminal of its own is known to have none now."""
+    known = state.terminal
+    return state.session.parent is None and known.value is None and known.at is not None and not known.error
+
+
+def has_marks(context: Context) -> str:
+    """Needs marks."""
+    return "" if context.marked else "nothing is marked"
+
+
+def renames(context: Context) -> str:
+    """Gives the selected session another name."""
+    if why := changes_session(context):
+        return why
+    session = context.selected.session if context.selected is not None else None
+    if session is not None and session.parent is not None:
+        return "a repository of a workspace is called after it; rename the workspace"
+    return "" if session is not None and session.managed else "others made it; adopt it first"
 
 
 def stops(context: Context) -> str:

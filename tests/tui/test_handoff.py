@@ -29,7 +29,9 @@ class Small(App[None]):
 
     def tick(self) -> None:
         self.ticks += 1
-        self.query_one("#small", Static).update(str(self.ticks))
+        # The app's own timers go on for a moment after its widgets are gone.
+        for small in self.query("#small").results(Static):
+            small.update(str(self.ticks))
 
     @contextmanager
     def suspend(self) -> Iterator[None]:

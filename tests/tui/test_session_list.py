@@ -114,13 +114,13 @@ async def test_filter_is_fuzzy_counts_and_highlights() -> None:
         assert view.shown_count == 3
 
 
-async def test_space_folds_a_repository_and_the_header_stands_for_it() -> None:
+async def test_arrows_fold_a_repository_and_the_header_stands_for_it() -> None:
     view = SessionList()
     async with WidgetApp(view).run_test(size=(60, 20)) as pilot:
         view.show(deck_state(*three()), NOW)
         view.select("b")
         view.focus()
-        await pilot.press("space")
+        await pilot.press("left")
         assert view.selected == "b"
         assert [row.split()[0] for row in rows_of(view)] == ["▾", "○", "▌▸"]
         assert "! 1" in rows_of(view)[2]
@@ -129,7 +129,7 @@ async def test_space_folds_a_repository_and_the_header_stands_for_it() -> None:
         assert view.selected == "c"
         await pilot.press("j")
         assert view.selected == "a"
-        await pilot.press("space")
+        await pilot.press("left", "right")
         assert view.visible_ids() == ("c", "a", "b")
 
 

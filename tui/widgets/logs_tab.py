@@ -219,7 +219,7 @@ def job_chip(job: Job, shown: bool, now: float) -> Line:
     if job.running:
         glyph, tone, words = "●", Tone.RUNNING, rows.age(now - (job.started_at or job.created_at))
     else:
-        bad = rows.job_failed(job) or job.state is JobState.LOST
+        bad = job.failed or job.state is JobState.LOST
         glyph, tone = ("✗", Tone.FAILED) if bad else ("–", Tone.MUTED) if job.stopped else ("✓", Tone.PASSED)
         words = f"{job.verdict} {rows.age(now - (job.ended_at or job.created_at))}"
     name = shorten(rows.job_name(job), 18)

@@ -165,7 +165,7 @@ def job_line(job: Job, now: float) -> Line:
         return fact(
             str(job.kind), Span("● ", Tone.RUNNING), Span(rows.job_name(job)), Span(f" · running {words}", Tone.RUNNING)
         )
-    bad = rows.job_failed(job) or (not job.stopped and job.exit_status is None)
+    bad = job.failed or (not job.stopped and job.exit_status is None)
     took = f" · {rows.span_of_time(job.duration)}" if job.duration is not None else ""
     return fact(
         str(job.kind),

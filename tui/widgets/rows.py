@@ -10,7 +10,18 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from devdeck.model import Fact, GitFacts, Job, JobState, RunState, Sample, SessionState, TestRun
+from devdeck.model import (
+    Fact,
+    GitFacts,
+    Job,
+    JobKind,
+    JobState,
+    RunState,
+    Sample,
+    SessionKind,
+    SessionState,
+    TestRun,
+)
 from tui.widgets.spans import Line, Span, Tone, clean, fit, line, marked, shorten, toned, width_of
 
 GIT_STALE = 90.0
@@ -18,6 +29,10 @@ GIT_STALE = 90.0
 SAMPLE_STALE = 15.0
 """Seconds after which a CPU reading is shown as stale."""
 SHELLS = frozenset({"bash", "zsh", "fish", "sh", "dash", "ksh", "nu", "tcsh", "csh", "pwsh", "xonsh", "elvish"})
+
+
+SETTING_UP = frozenset({JobKind.INIT, JobKind.TEARDOWN})
+"""Kinds of jobs that nobody started by hand, and that are therefore named with their kind."""
 
 
 class Status(NamedTuple):
@@ -85,13 +100,15 @@ def status(state: SessionState) -> Status:
         return Status("running", "●", Tone.RUNNING, f"running {job_name(running[0])}")
     git, run = state.git.value, state.run
     if git is not None and git.conflicts:
-        return Status("attention", "!", Tone.CONFLICT, f"{git.conflicts} conflicts")
+        return Status("attention", "!", Tone.CONFLICT, counted(git.conflicts, "conflict"))
     if run is not None and run.state in (RunState.FAILED, RunState.ERROR):
         return Status("failed", "✗", Tone.FAILED, f"tests {run.state}")
     last = state.jobs[0] if state.jobs else None
     if last is not None and last.state is JobState.LOST:
         return Status("attention", "!", Tone.ERROR, f"{job_name(last)} lost")
-    if last is not None and job_failed(last):
+    if (unset := state.failed_initialization) is not None:
+        return Status("failed", "✗", Tone.FAILED, f"{job_name(unset)}: {unset.verdict}")
+    if last is not None and last.failed:
         return Status("failed", "✗", Tone.FAILED, f"{job_name(last)}: {last.verdict}")
     if state.git.error and git is None:
         return Status("attention", "!", Tone.ERROR, "git can't be read")
@@ -104,25 +121,45 @@ def status(state: SessionState) -> Status:
     return Status("idle", "○", Tone.MUTED, "idle")
 
 
-def job_failed(job: Job) -> bool:
-    """Whether a job ended by itself and not well; one that was stopped on request has not failed."""
-    return job.state is JobState.ENDED and not job.stopped and (job.exit_status != 0 or job.signal is not None)
+def counted(count: int, word: str, many: str = "") -> str:
+    """A count with its word: `1 conflict`, `2 conflicts`."""
+    return f"{count} {word if count == 1 else many or word + 's'}"
+
+
+def command_name(job: Job) -> str:
+    """What to call a job's command: its title, else the line given to a shell, else the name of its program."""
+    program = os.path.basename(job.argv[0]) if job.argv else ""
+    script = job.argv[2] if program in SHELLS and len(job.argv) > 2 and job.argv[1].startswith("-") else ""
+    return clean(job.title or script or program, 60) or str(job.kind)
 
 
 def job_name(job: Job) -> str:
-    """What to call a job: its title, else the name of its program."""
-    name = job.title or (os.path.basename(job.argv[0]) if job.argv else "")
-    return clean(name, 60) or str(job.kind)
+    """What to call a job: its command, after `init` or `teardown` when it is one of those."""
+    name = command_name(job)
+    return f"{job.kind} {name}" if job.kind in SETTING_UP and name != job.kind else name
+
+
+def name_of(state: SessionState) -> str:
+    """What a session's row calls it: its label; for a member of a workspace the repository."""
+    session = state.session
+    return clean(session.repository if session.parent is not None else session.label)
 
 
 def branch_of(state: SessionState) -> str:
     """The branch checked out now, else the one the session was made with; a short id when HEAD is detached."""
     git = state.git.value
-    if git is None:
+    if git is None or (git.branch is None and state.session.kind is SessionKind.WORKSPACE):
         return clean(state.session.branch or "", 200)
     if git.branch is None:
         return f"@{git.head[:8]}" if git.head else "(no commit)"
     return clean(git.branch, 200)
+
+
+def told_branch(state: SessionState) -> str:
+    """The branch, where it is not the label again (for a member: that of its workspace)."""
+    branch, session = branch_of(state), state.session
+    label = session.label.removesuffix(f":{session.repository}") if session.parent is not None else session.label
+    return "" if branch == clean(label) else branch
 
 
 def git_counts(git: GitFacts) -> Line:
@@ -168,15 +205,24 @@ def git_cell(state: SessionState, now: float) -> Line:
 
 
 def runs_cell(state: SessionState, now: float) -> Line:
-    """What runs: the newest job and for how long, else the program in the terminal when it is not a shell."""
+    """What runs: the newest job and for how long, else the program in the terminal when it is not a shell.
+
+    Before it, `init ✗` when setting the session up failed.
+    """
     running = state.running
+    unset = Span("init ✗", Tone.FAILED) if state.init_failed else Span("")
     if running:
         job = running[0]
         since = age(now - job.started_at) if job.started_at is not None else ""
         more = f" +{len(running) - 1}" if len(running) > 1 else ""
         return line(
-            Span(shorten(job_name(job), 12) + more, Tone.RUNNING), Span(f" {since}" if since else "", Tone.MUTED)
+            unset,
+            " " if unset.text else "",
+            Span(shorten(job_name(job), 12) + more, Tone.RUNNING),
+            Span(f" {since}" if since else "", Tone.MUTED),
         )
+    if unset.text:
+        return (unset,)
     pane = state.terminal.value.active_pane if state.terminal.value is not None else None
     if pane is None or pane.dead or pane.command.lstrip("-") in SHELLS:
         return ()
@@ -214,8 +260,8 @@ def cpu_cell(sample: Sample | None, now: float) -> Line:
 def wanted(state: SessionState, now: float) -> Columns:
     """How wide each column of a session would like to be, capped; for the label, without its repository."""
     return Columns(
-        label=min(40, width_of((Span(clean(state.session.label)),))),
-        branch=min(40, width_of((Span(branch_of(state)),))),
+        label=min(40, width_of((*stem(state), Span(name_of(state)), *repositories(state)))),
+        branch=min(40, width_of((Span(told_branch(state)),))),
         git=min(22, width_of(git_cell(state, now))),
         runs=min(18, width_of(runs_cell(state, now))),
         test=min(9, width_of(test_cell(state.run))),
@@ -223,8 +269,22 @@ def wanted(state: SessionState, now: float) -> Columns:
     )
 
 
+def stem(state: SessionState, *, opened: bool = False, last: bool = False) -> Line:
+    """What stands before a name to show what belongs together: an arrow for a workspace, a branch for a member."""
+    if state.session.parent is not None:
+        return (Span("  └ " if last else "  ├ ", Tone.MUTED),)
+    return (Span("▾ " if opened else "▸ ", Tone.MUTED),) if state.session.kind is SessionKind.WORKSPACE else ()
+
+
+def repositories(state: SessionState) -> Line:
+    """How many repositories a workspace has; nothing for any other session."""
+    if state.session.kind is not SessionKind.WORKSPACE:
+        return ()
+    return (Span(f"  {counted(len(state.session.members), 'repo')}", Tone.MUTED),)
+
+
 GUTTER = 4
-"""Cells before the label: the selection's mark, the glyph, and a space on each side."""
+"""Cells before the label: the selection, the mark, the glyph, and a space."""
 LABEL_LEAST = 12
 BRANCH_LEAST = 12
 
@@ -265,33 +325,47 @@ class Emphasis(NamedTuple):
     repository: frozenset[int] = frozenset()
 
 
+class Dress(NamedTuple):
+    """How a row is shown, apart from what is known of its session."""
+
+    selected: bool = False
+    marked: bool = False
+    with_repository: bool = False
+    opened: bool = False
+    """Whether the members of a workspace are shown below it."""
+    last: bool = False
+    """Whether it is the last member of its workspace."""
+    emphasis: Emphasis = Emphasis()
+
+
+PLAIN_DRESS = Dress()
+
+
 def session_row(
-    state: SessionState,
-    columns: Columns,
-    now: float,
-    *,
-    selected: bool = False,
-    with_repository: bool = False,
-    emphasis: Emphasis = Emphasis(),  # noqa: B008  immutable
+    state: SessionState, columns: Columns, now: float, dress: Dress = PLAIN_DRESS, seen: Status | None = None
 ) -> Line:
-    """The row of one session, every column exactly as wide as planned."""
-    it = status(state)
-    label = marked(clean(state.session.label), emphasis.label, Tone.LABEL)
-    if with_repository:
-        repository = marked(clean(state.session.repository, 24), emphasis.repository, Tone.MUTED)
-        label = line(label, "  ", repository)
-    branch = branch_of(state)
-    # What has no column of its own stands behind the label, as far as there is room.
-    if not columns.runs and state.running:
-        label = line(label, "  ", runs_cell(state, now))
-    if not columns.branch and branch != state.session.label:
-        label = line(label, "  ", Span(branch, Tone.BRANCH))
-    short = shorten(branch, columns.branch, middle=True)
-    branch_line = marked(short, emphasis.branch if short == branch else (), Tone.BRANCH)
+    """The row of one session, every column exactly as wide as planned.
+
+    Args:
+        state: What is known of it; of a workspace with what is known of its members.
+        columns: Widths, from `plan`.
+        now: UNIX seconds, for ages.
+        dress: How it is shown.
+        seen: The status that its glyph tells; its own when `None`.
+    """
+    it = seen or status(state)
     cells: list[Line] = [
-        (Span("▌" if selected else " ", Tone.STRONG), Span(" "), Span(it.glyph, it.tone), Span(" ")),
-        fit(label, columns.label),
+        (
+            Span("▌" if dress.selected else " ", Tone.STRONG),
+            Span("◆" if dress.marked else " ", Tone.STRONG),
+            Span(it.glyph, it.tone),
+            Span(" "),
+        ),
+        fit(_label(state, columns, now, dress), columns.label),
     ]
+    branch = told_branch(state)
+    short = shorten(branch, columns.branch, middle=True)
+    branch_line = marked(short, dress.emphasis.branch if short == branch else (), Tone.BRANCH)
     rest: tuple[tuple[int, bool, Callable[[], Line]], ...] = (
         (columns.branch, False, lambda: branch_line),
         (columns.git, False, lambda: tight(git_cell(state, now), columns.git)),
@@ -303,6 +377,23 @@ def session_row(
         if width:
             cells += [(Span("  "),), fit(cell(), width, right=right)]
     return line(*cells, " ")
+
+
+def _label(state: SessionState, columns: Columns, now: float, dress: Dress) -> Line:
+    """The name; what has no column of its own stands behind it, as far as there is room."""
+    tone = Tone.PLAIN if state.session.parent is not None else Tone.LABEL
+    label = line(
+        stem(state, opened=dress.opened, last=dress.last),
+        marked(name_of(state), dress.emphasis.label, tone),
+        repositories(state),
+    )
+    if dress.with_repository and state.session.parent is None:
+        repository = marked(clean(state.session.repository, 24), dress.emphasis.repository, Tone.MUTED)
+        label = line(label, "  ", repository)
+    if not columns.runs and (state.running or state.init_failed):
+        label = line(label, "  ", runs_cell(state, now))
+    branch = told_branch(state)
+    return line(label, "  ", Span(branch, Tone.BRANCH)) if branch and not columns.branch else label
 
 
 def path_hint(path: str, home: str) -> str:
@@ -320,12 +411,15 @@ def group_row(
     *,
     collapsed: bool = False,
     selected: bool = False,
+    marks: int = 0,
     troubled: int = 0,
     emphasis: frozenset[int] = frozenset(),
 ) -> Line:
-    """The header of a repository: name, where it is, how many sessions, and how many of them need attention."""
+    """The header of a repository: name, where it is, how many sessions; collapsed also how many are marked or bad."""
     right = line(
-        Span(f"! {troubled}  ", Tone.CONFLICT) if collapsed and troubled else "", Span(f"{count} ", Tone.MUTED)
+        Span(f"◆ {marks}  " if collapsed and marks else "", Tone.STRONG),
+        Span(f"! {troubled}  " if collapsed and troubled else "", Tone.CONFLICT),
+        Span(f"{count} ", Tone.MUTED),
     )
     left = line(
         Span("▌" if selected else " ", Tone.STRONG),

@@ -1,7 +1,8 @@
-"""The list of sessions, grouped by repository.
+"""The list of sessions, grouped by repository; workspaces are rows that open into their repositories.
 
 The selection is a session id, never a row: sorting, filtering and sessions that come and go move rows, not the
 selection. A collapsed repository is one row that stands for its sessions; resting there selects its first one.
+Sessions can be marked, for what is done to many at once.
 """
 
 from __future__ import annotations
@@ -20,17 +21,32 @@ from devdeck.model import SessionState
 from devdeck.state import DeckState
 from tui.widgets import fuzzy, rows
 from tui.widgets.line_view import LineView, message_lines
-from tui.widgets.session_order import ANY, SORTS, Group, Sort, grouped, needs_attention, ordered
+from tui.widgets.session_order import (
+    ANY,
+    SORTS,
+    Group,
+    Sort,
+    grouped,
+    members_of,
+    needs_attention,
+    ordered,
+    status_of,
+)
 from tui.widgets.spans import Line, Span, Tone, clean
+
+MARK_CELLS = 2
+"""Cells at the left of a row, a click in which marks it."""
 
 
 class Row(NamedTuple):
-    """One line of the list: a repository's header, or a session."""
+    """One line of the list: a group's header, or a session."""
 
     session_id: str | None
     """The session shown; `None` for a header."""
     group: str
-    """Path of the repository; empty when the list is not grouped."""
+    """Key of its group; empty when the list is not grouped."""
+    last: bool = False
+    """Whether it is the last member of its workspace that is shown."""
 
 
 class SessionList(LineView):
@@ -48,7 +64,8 @@ class SessionList(LineView):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open terminal", show=False),
-        Binding("space", "toggle_group", "Fold repository", show=False),
+        Binding("right", "unfold", "Unfold", show=False),
+        Binding("left", "fold", "Fold", show=False),
         Binding("right_curly_bracket", "next_group", "Next repository", show=False),
         Binding("left_curly_bracket", "prev_group", "Previous repository", show=False),
     ]
@@ -86,6 +103,18 @@ class SessionList(LineView):
             """The list."""
             return self.session_list
 
+    class Marked(Message):
+        """Other sessions are marked than before."""
+
+        def __init__(self, control: SessionList) -> None:
+            super().__init__()
+            self.session_list = control
+
+        @property
+        def control(self) -> SessionList:
+            """The list."""
+            return self.session_list
+
     class ViewChanged(Message):
         """Other sessions than before are on screen."""
 
@@ -111,6 +140,12 @@ class SessionList(LineView):
         self._stops: dict[str, int] = {}
         self._groups: dict[str, Group] = {}
         self._collapsed: set[str] = set()
+        self._members: dict[str, tuple[str, ...]] = {}
+        self._parents: dict[str, str] = {}
+        self._opened: set[str] = set()
+        self._found_in: dict[str, tuple[str, ...]] = {}
+        self._marks: set[str] = set()
+        self._clicked_column = 0
         self._matches: dict[str, fuzzy.Match] = {}
         self._wants: dict[str, tuple[SessionState, rows.Columns]] = {}
         self._columns = rows.Columns(1, 0, 0, 0, 0, 0)
@@ -142,22 +177,25 @@ class SessionList(LineView):
 
     @property
     def shown_count(self) -> int:
-        """Sessions that pass the filter."""
-        return len(self._stops)
+        """Sessions that pass the filter; members of workspaces are no sessions of their own."""
+        return sum(1 for id_ in self._matches if id_ not in self._parents)
 
     @property
     def summary(self) -> str:
         """What is shown, in words: `3 of 40 · by attention`."""
-        total = len(self._state.sessions)
+        total = len(self._state.sessions) - len(self._parents)
         count = f"{self.shown_count} of {total}" if self.filter_text.strip() else str(total)
         return f"{count} · by {self.sort}" if total else ""
 
     def watch_filter_text(self) -> None:
         """Filter at once; the best match is selected when the selected session is filtered out."""
         self._arrange()
-        if self.selected not in self._stops and self._matches:
-            self.selected = max(self._matches, key=lambda id_: self._matches[id_].score)
+        if self.selected not in self._stops and self._stops:
+            self.selected = self._best_match()
         self._repaint()
+
+    def _best_match(self) -> str:
+        return max(self._stops, key=lambda id_: self._matches[id_].score)
 
     def watch_sort(self) -> None:
         """Order at once."""
@@ -172,41 +210,74 @@ class SessionList(LineView):
         return tuple(id_ for id_ in found if id_ is not None)
 
     def ordered_ids(self) -> tuple[str, ...]:
-        """All sessions that pass the filter, in the order of the rows, collapsed ones included."""
+        """All sessions that pass the filter, in the order of the rows.
+
+        Those of collapsed repositories are among them, the members of closed workspaces are not.
+        """
         return tuple(self._stops)
+
+    def with_members(self, ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Sessions, and after each workspace that is not open its members, whose facts its row sums up."""
+        found = ((id_, *(() if self.is_open(id_) else self._members.get(id_, ()))) for id_ in ids)
+        return tuple(id_ for few in found for id_ in few)
 
     def _arrange(self) -> None:
         """Work out rows, groups, column wishes and where the selection is."""
-        sessions = self._state.sessions
         old_row = self._stops.get(self.selected or "", 0)
+        sessions = self._state.sessions
+        self._members = members_of(sessions)
+        self._parents = {id_: workspace for workspace, ids in self._members.items() for id_ in ids}
         self._match()
-        shown = ordered(sessions, self._matches, self.sort)
+        shown = ordered(sessions, (id_ for id_ in self._matches if id_ not in self._parents), self.sort)
         self._groups = grouped(sessions, shown, self._home) if self.sort == "repository" else {}
         order = {path: group.members for path, group in self._groups.items()} if self._groups else {"": shown}
         self._rows, self._stops = [], {}
-        for group, members in order.items():
+        for group, ids in order.items():
             if group:
                 self._rows.append(Row(None, group))
-            collapsed = group in self._collapsed and not self.filter_text.strip()
-            for id_ in members:
-                self._stops[id_] = len(self._rows) - 1 if collapsed else len(self._rows)
-                if not collapsed:
-                    self._rows.append(Row(id_, group))
+            if self._is_collapsed(group):
+                self._stops.update(dict.fromkeys(ids, len(self._rows) - 1))
+                continue
+            for id_ in ids:
+                self._append(Row(id_, group))
         self._wish()
         self._follow(old_row)
+        self._put_marks(self._marks & self._state.sessions.keys())
         self.border_subtitle = Content(self.summary)
 
+    def _append(self, row: Row) -> None:
+        """Add the row of a session and, when it is an open workspace, those of its members."""
+        assert row.session_id is not None
+        self._stops[row.session_id] = len(self._rows)
+        self._rows.append(row)
+        inside = self._inside(row.session_id) if self.is_open(row.session_id) else ()
+        for id_ in inside:
+            self._stops[id_] = len(self._rows)
+            self._rows.append(Row(id_, row.group, last=id_ == inside[-1]))
+
+    def _inside(self, workspace: str) -> tuple[str, ...]:
+        return self._found_in.get(workspace) or self._members.get(workspace, ())
+
     def _match(self) -> None:
-        query = self.filter_text
+        """Which sessions pass the filter. A member that does brings its workspace, which shows what was found in it."""
+        query, sessions = self.filter_text, self._state.sessions
+        self._found_in = {}
         if not query.strip():
-            self._matches = dict.fromkeys(self._state.sessions, ANY)
+            self._matches = dict.fromkeys(sessions, ANY)
             return
-        self._matches = {}
-        for id_, state in self._state.sessions.items():
-            fields = (clean(state.session.label), rows.branch_of(state), clean(state.session.repository, 80))
-            hit = fuzzy.match(query, fields)
-            if hit is not None:
-                self._matches[id_] = hit
+        hits = {id_: hit for id_, state in sessions.items() if (hit := fuzzy.match(query, self._fields(state)))}
+        self._matches = {id_: hit for id_, hit in hits.items() if id_ not in self._parents}
+        for workspace, ids in self._members.items():
+            if workspace in hits:
+                self._matches |= dict.fromkeys(ids, ANY)
+            elif found := tuple(id_ for id_ in ids if id_ in hits):
+                self._found_in[workspace] = found
+                self._matches[workspace] = ANY
+                self._matches |= {id_: hits[id_] for id_ in found}
+
+    @staticmethod
+    def _fields(state: SessionState) -> tuple[str, str, str]:
+        return rows.name_of(state), rows.branch_of(state), clean(state.session.repository, 80)
 
     def _wish(self) -> None:
         wants: dict[str, tuple[SessionState, rows.Columns]] = {}
@@ -246,9 +317,12 @@ class SessionList(LineView):
         if not self._stops:
             self.cursor, self.selected = -1, None
             return
+        above = self._parents.get(self.selected or "")
+        if above in self._stops:
+            self.selected = above
+            return
         if self.selected is not None and self.filter_text.strip():
-            best = max(self._matches, key=lambda id_: self._matches[id_].score)
-            self.selected = best
+            self.selected = self._best_match()
             return
         self.selected = min(self._stops, key=lambda id_: abs(self._stops[id_] - old_row))
 
@@ -279,6 +353,10 @@ class SessionList(LineView):
     def _is_collapsed(self, group: str) -> bool:
         return group in self._collapsed and not self.filter_text.strip()
 
+    def is_open(self, session_id: str) -> bool:
+        """Whether the members of a workspace are shown below it."""
+        return session_id in self._found_in or (session_id in self._opened and bool(self._members.get(session_id)))
+
     def line_at(self, row: int, width: int) -> Line:
         """A header, a session's row, or a line of an empty state."""
         if not self._rows:
@@ -288,23 +366,26 @@ class SessionList(LineView):
         if it.session_id is None:
             return self._header(it.group, width, selected)
         hit = self._matches[it.session_id].positions
-        flat = self.sort != "repository"
-        want = self._columns
-        return rows.session_row(
-            self._state.sessions[it.session_id],
-            rows.plan(width, want),
-            self._now,
+        dress = rows.Dress(
             selected=selected,
-            with_repository=flat,
+            marked=it.session_id in self._marks,
+            with_repository=self.sort != "repository",
+            opened=self.is_open(it.session_id),
+            last=it.last,
             emphasis=rows.Emphasis(hit[0], hit[1], frozenset(p for p in hit[2] if p < 24)),
         )
+        columns = rows.plan(width, self._columns)
+        state = self._state.sessions[it.session_id]
+        return rows.session_row(state, columns, self._now, dress, self._status(it.session_id))
+
+    def _status(self, session_id: str) -> rows.Status:
+        sessions = self._state.sessions
+        members = [sessions[id_] for id_ in self._members.get(session_id, ())]
+        return status_of(sessions[session_id], members) if members else rows.status(sessions[session_id])
 
     def _header(self, path: str, width: int, selected: bool) -> Line:
         group = self._groups[path]
         collapsed = self._is_collapsed(path)
-        troubled = 0
-        if collapsed:
-            troubled = sum(1 for id_ in group.members if needs_attention(self._state.sessions[id_]))
         return rows.group_row(
             group.name,
             group.hint,
@@ -312,7 +393,8 @@ class SessionList(LineView):
             width,
             collapsed=collapsed,
             selected=selected,
-            troubled=troubled,
+            marks=len(self._marks.intersection(group.members)),
+            troubled=sum(1 for id_ in group.members if needs_attention(self._state.sessions[id_])) if collapsed else 0,
             emphasis=self._matches[group.members[0]].positions[2],
         )
 
@@ -339,7 +421,9 @@ class SessionList(LineView):
     # Selection
 
     def select(self, session_id: str) -> bool:
-        """Select a session; returns whether it is among the rows."""
+        """Select a session; returns whether it is among the rows. A workspace opens for a member of it."""
+        if session_id not in self._stops and session_id in self._matches and session_id in self._parents:
+            self.set_open(self._parents[session_id], True)
         if session_id not in self._stops:
             return False
         self.selected = session_id
@@ -397,10 +481,80 @@ class SessionList(LineView):
         if self.selected is not None:
             self.post_message(self.Opened(self, self.selected))
 
-    def action_toggle_group(self) -> None:
-        """Collapse or expand the repository of the selected session."""
-        if 0 <= self.cursor < len(self._rows):
-            self.toggle_group(self._rows[self.cursor].group)
+    def set_open(self, workspace: str, opened: bool) -> None:
+        """Show the members of a workspace below it, or don't."""
+        if workspace not in self._members or (workspace in self._opened) == opened:
+            return
+        self._opened ^= {workspace}
+        self._arrange()
+        self._repaint()
+
+    def action_unfold(self) -> None:
+        """Unfold what is under the cursor; from an open workspace go into it."""
+        row = self._row_under_cursor()
+        if row is None:
+            return
+        if row.session_id is None:
+            self.toggle_group(row.group)
+        elif self.is_open(row.session_id):
+            self.move(1)
+        else:
+            self.set_open(row.session_id, True)
+
+    def action_fold(self) -> None:
+        """One level out: from a member to its workspace, then close that, then fold its repository."""
+        row = self._row_under_cursor()
+        if row is None or row.session_id is None:
+            return
+        if row.session_id in self._parents:
+            self.selected = self._parents[row.session_id]
+        elif self.is_open(row.session_id) and row.session_id not in self._found_in:
+            self.set_open(row.session_id, False)
+        elif row.group and not self._is_collapsed(row.group):
+            self.toggle_group(row.group)
+
+    def _row_under_cursor(self) -> Row | None:
+        return self._rows[self.cursor] if 0 <= self.cursor < len(self._rows) else None
+
+    # Marks
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """Marked sessions in the order of the list, those that the filter hides behind the others."""
+        shown = [id_ for top in self._stops for id_ in (top, *self._members.get(top, ()))]
+        order = dict.fromkeys((*shown, *sorted(self._marks)))
+        return tuple(id_ for id_ in order if id_ in self._marks)
+
+    def toggle_mark(self) -> None:
+        """Mark the selected session or take its mark off, and go to the next row; a header stands for all below it."""
+        row = self._row_under_cursor()
+        if row is None:
+            return
+        self._toggle(self._groups[row.group].members if row.session_id is None else (row.session_id,))
+        self.move(1)
+
+    def mark(self, session_id: str) -> None:
+        """Mark a session."""
+        self._put_marks(self._marks | ({session_id} & self._state.sessions.keys()))
+        self.lines_changed()
+
+    def mark_all(self) -> None:
+        """Mark every session that passes the filter; when all are marked, none."""
+        self._toggle(tuple(id_ for id_ in self._matches if id_ not in self._parents))
+
+    def clear_marks(self) -> None:
+        """Mark nothing."""
+        self._put_marks(set())
+        self.lines_changed()
+
+    def _toggle(self, ids: tuple[str, ...]) -> None:
+        self._put_marks(self._marks - set(ids) if self._marks.issuperset(ids) else self._marks | set(ids))
+        self.lines_changed()
+
+    def _put_marks(self, marks: set[str]) -> None:
+        if marks != self._marks:
+            self._marks = marks
+            self.post_message(self.Marked(self))
 
     def action_next_group(self) -> None:
         """See `next_group`."""
@@ -410,13 +564,22 @@ class SessionList(LineView):
         """See `prev_group`."""
         self.prev_group()
 
+    def on_click(self, event: events.Click) -> None:
+        """Take note of the column (the base's own handler, called next, says which row it was)."""
+        offset = event.get_content_offset(self)
+        self._clicked_column = offset.x if offset is not None else -1
+
     def clicked(self, row: int, times: int) -> None:
-        """A header folds; a session opens at the second click."""
+        """A header folds, a workspace's arrow opens it, the left edge marks; a session opens at the second click."""
         if row >= len(self._rows):
             return
-        it = self._rows[row]
+        it, column = self._rows[row], self._clicked_column
         if it.session_id is None:
             self.toggle_group(it.group)
+        elif 0 <= column < MARK_CELLS:
+            self._toggle((it.session_id,))
+        elif it.session_id in self._members and rows.GUTTER <= column < rows.GUTTER + 2:
+            self.set_open(it.session_id, it.session_id not in self._opened)
         elif times == 2:
             self.action_open()
 

@@ -6,6 +6,7 @@ this module knows Textual, so what a row says can be tested without a screen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
@@ -66,6 +67,7 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 """One row of cells."""
 
+_WORDS = re.compile(r" *[^ ]+| +")
 _JOINERS = {0x200C: None, 0x200D: None, 0xFE0E: None, 0xFE0F: None}
 
 
@@ -154,6 +156,11 @@ def wrapped(spans: Line, width: int, indent: int) -> tuple[Line, ...]:
             found[-1].append(span)
             room -= size
     return tuple(tuple(row) for row in found)
+
+
+def by_words(spans: Line) -> Line:
+    """The same line, each word a span of its own with the space before it, so that `wrapped` may break anywhere."""
+    return tuple(Span(word, span.tone) for span in spans for word in _WORDS.findall(span.text))
 
 
 def toned(spans: Line, tone: Tone) -> Line:
