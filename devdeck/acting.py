@@ -136,6 +136,15 @@ class Acting:
         """What the configuration of the repository at `path` would do."""
         return await self._detail(self._deck.setups.look, path)
 
+    async def trust(self, path: str, digest: str) -> None:
+        """Trust the configuration of a repository, as it was shown."""
+        await self._intent(self._trust, path, digest)
+
+    def _trust(self, path: str, digest: str) -> None:
+        if self._deck.setups.look(path).digest != digest:
+            raise Refused("the configuration has changed since it was shown", "look at it again")
+        self._deck.setups.trust(path)
+
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         """Set a session up (again)."""
         return await self._long(self._deck.setups.initialize, self._session(session_id), trust=trust)

@@ -211,6 +211,9 @@ class LiveDeck(Protocol):
     async def setup(self, path: str) -> Setup:
         """What the configuration of the repository at `path` would do in a new session."""
 
+    async def trust(self, path: str, digest: str) -> None:
+        """Trust the configuration of the repository at `path`. Raises `Refused` when it is not `digest`'s any more."""
+
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         """Set a session up (again). Raises `Refused` when the configuration is not trusted and `trust` is not given."""
 

@@ -305,6 +305,12 @@ class FakeDeck:
         await self._called("setup", path)
         return self.setups.get(path, Setup(file="", trusted=True))
 
+    async def trust(self, path: str, digest: str) -> None:
+        await self._intent("trust", path, digest)
+        if self.setups[path].digest != digest:
+            raise Refused("the configuration has changed since it was shown", "look at it again")
+        self.setups[path] = msgspec.structs.replace(self.setups[path], trusted=True)
+
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         await self._intent("initialize", session_id, trust)
         setup = self.setups.get(self._known(session_id).session.repository_path, Setup(file="", trusted=True))
