@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Label
 
 from tui.widgets.bar import Bar, Part
 from tui.widgets.line_view import Facts
@@ -32,6 +36,9 @@ class Dialog(ModalScreen[T]):
     """A box with a title, a body, a line for errors and choices."""
 
     TITLE_TEXT: ClassVar[str] = ""
+    FIRST: ClassVar[str] = ""
+    """Selector of what has the focus at first: it gets the keys that were typed before the dialog stood."""
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
@@ -50,9 +57,32 @@ class Dialog(ModalScreen[T]):
             &:focus { border: none; border-left: thick $deck-border-focus; }
             & > .input--placeholder, & > .input--suggestion { color: $deck-muted; }
         }
+        & .field { height: auto; width: 1fr; }
+        & .field Label { width: 14; color: $deck-muted; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._early: list[events.Key] | None = [] if self.FIRST else None
+
+    def post_message(self, message: Message) -> bool:
+        """Keep keys back until something can take them."""
+        if self._early is not None and isinstance(message, events.Key):
+            self._early.append(message)
+            return True
+        return super().post_message(message)
+
+    def on_mount(self) -> None:
+        """Give the focus away, and with it the keys that came too early, in one go: none may come in between."""
+        early, self._early = self._early, None
+        if early is None:
+            return
+        first = self.query_one(self.FIRST)
+        self.set_focus(first, scroll_visible=False)
+        for key in early:
+            first.post_message(key)
 
     def compose(self) -> ComposeResult:
         """The box."""
@@ -92,3 +122,8 @@ class Dialog(ModalScreen[T]):
     def action_cancel(self) -> None:
         """Close without doing anything."""
         self.dismiss(None)
+
+
+def labelled(words: str, widget: Widget, *, classes: str = "") -> Horizontal:
+    """A field with its name on the left."""
+    return Horizontal(Label(words, markup=False), widget, classes=f"field {classes}".strip())

@@ -2,173 +2,231 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.message import Message
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
-from devdeck.errors import DeckError
-from devdeck.live import LiveDeck, Start
-from tui.screens.dialog import Choice, Dialog
-from tui.widgets.line_view import LineView
+from devdeck.live import BranchChoice, LiveDeck, Start
+from devdeck.model import GitFacts, SessionState
+from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
+from tui.screens.dialog import Choice, labelled
+from tui.screens.making import CANCEL, Maker, Order
+from tui.widgets.field import Field
+from tui.widgets.line_view import Facts
+from tui.widgets.marks import Marks
+from tui.widgets.picker import PickField, PickList
 from tui.widgets.rows import path_hint
-from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten
+from tui.widgets.spans import Line, Span, Tone, clean, line
 
 
-class Repositories(LineView):
-    """Known repositories, one a row."""
-
-    DEFAULT_CSS = """
-    Repositories { height: auto; max-height: 7; min-height: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Create", show=False)]
-
-    class Submitted(Message):
-        """Enter."""
-
-    def __init__(self, known: tuple[tuple[str, str], ...], *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._known = known
-        self._home = os.path.expanduser("~")
-
-    def line_count(self) -> int:
-        """One a repository."""
-        return len(self._known) or 1
-
-    def can_stop_at(self, row: int) -> bool:
-        """Any repository."""
-        return row < len(self._known)
-
-    def line_at(self, row: int, width: int) -> Line:
-        """Name and path."""
-        if not self._known:
-            return (Span("none known yet: give a path below", Tone.MUTED),)
-        name, path = self._known[row]
-        mark = Span("● " if row == self.cursor else "○ ", Tone.RUNNING if row == self.cursor else Tone.MUTED)
-        room = max(8, width - 26)
-        hint = shorten(path_hint(path, self._home), room, middle=True)
-        return line(mark, fit((Span(clean(name, 80), Tone.LABEL),), 22), "  ", Span(hint, Tone.MUTED))
-
-    @property
-    def chosen(self) -> str:
-        """Path of the repository under the cursor; empty without one."""
-        return self._known[self.cursor][1] if 0 <= self.cursor < len(self._known) else ""
-
-    def action_submit(self) -> None:
-        """Ask to create."""
-        self.post_message(self.Submitted())
-
-
-class NewSession(Dialog[str]):
-    """Makes a session and gives back its id; what was typed stays when it can't be made."""
+class NewSession(Maker):
+    """Makes a session and gives back its id."""
 
     TITLE_TEXT = "New session"
+    FIRST = "#new-label"
     DEFAULT_CSS = """
     NewSession {
-        & Label { color: $deck-muted; }
-        & #new-repositories { margin-bottom: 1; }
-        & #new-label { margin-bottom: 1; }
-        & #new-path { margin-bottom: 1; }
+        & #new-note { margin: 0 0 1 14; }
+        & #new-changes { height: 1; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "changes", "Move changes", show=False, priority=True),
+        Binding("ctrl+o", "checkout", "Check out instead", show=False, priority=True),
+    ]
 
-    def __init__(self, deck: LiveDeck, *, label: str = "", path: str = "", base: str = "") -> None:
-        super().__init__()
-        self._deck = deck
-        self._label, self._path, self._base = label, path, base
-        self._known = deck.repositories()
-        self._busy = False
+    def __init__(
+        self, deck: LiveDeck, *, label: str = "", path: str = "", base: str = "", selected: SessionState | None = None
+    ) -> None:
+        """Fill it in as far as is known.
+
+        Args:
+            deck: Makes it.
+            label: Of the new session.
+            path: Of its repository.
+            base: What it branches from.
+            selected: The session whose uncommitted changes may be moved into the new one.
+        """
+        super().__init__(deck)
+        self._label, self._base = label, base
+        self._path = path or (self.known[0][1] if self.known else "")
+        self._from = selected
+        self._chosen = Chosen(self, deck, self._learned)
 
     def body(self) -> ComposeResult:
         """The fields."""
-        listed = any(path == self._path for _, path in self._known)
-        yield Label("Label, also the name of its branch", markup=False)
-        yield Input(self._label, placeholder="fix-login", id="new-label", select_on_focus=False)
-        yield Label("Repository", markup=False)
-        with Container(id="new-where"):
-            yield Repositories(self._known, id="new-repositories")
-        yield Label("or the path of another one", markup=False)
-        yield Input(
-            "" if listed else self._path,
-            placeholder="~/src/project",
-            id="new-path",
-            select_on_focus=False,
-        )
-        yield Label("Branch from (optional)", markup=False)
-        yield Input(self._base, placeholder="the repository's default branch", id="new-base", select_on_focus=False)
+        yield labelled("Label", Field(self._label, placeholder="fix-login", id="new-label"))
+        yield Facts(id="new-note")
+        where = repository_value(self._path, self.known)
+        yield labelled("Repository", PickField(where, placeholder="~/src/project", id="new-repository"))
+        yield labelled("Branch from", PickField(self._base, placeholder="HEAD of the repository", id="new-base"))
+        yield Facts(classes="heading")
+        yield PickList()
+        yield labelled("Sets up", Facts(id="setup"), classes="after")
+        yield labelled("Changes", Marks(id="new-changes"), classes="changes")
 
     def on_mount(self) -> None:
-        """Put the cursor on the repository that was meant."""
-        self.query_one("#new-where", Container).styles.height = "auto"
-        rows = self.query_one(Repositories)
-        rows.lines_changed()
-        rows.can_focus = bool(self._known)
-        if self._known:
-            paths = [path for _, path in self._known]
-            rows.cursor = paths.index(self._path) if self._path in paths else 0
-        self.offer((Choice("⏎", "create", "create"), Choice("tab", "next field", "app.focus_next"), _CANCEL))
+        """Look at the repository that is meant."""
+        self.repository.offer(repository_options(self.known, self.home))
+        self._chosen.look_at(self.path)
+        self.list_for(self.base)
+        self._show_changes()
         self._check()
+
+    # Parts
+
+    @property
+    def label(self) -> str:
+        """What it shall be called."""
+        return self.query_one("#new-label", Field).value.strip()
+
+    @property
+    def repository(self) -> PickField:
+        """The field of the repository."""
+        return self.query_one("#new-repository", PickField)
+
+    @property
+    def base(self) -> PickField:
+        """The field of what is branched from."""
+        return self.query_one("#new-base", PickField)
 
     @property
     def path(self) -> str:
-        """The repository wanted: the path typed, else the one chosen."""
-        typed = self.query_one("#new-path", Input).value.strip()
-        return os.path.abspath(os.path.expanduser(typed)) if typed else self.query_one(Repositories).chosen
+        """Path of the repository wanted; empty without one."""
+        return repository_path(self.repository.value, self.known)
 
-    def _check(self) -> bool:
-        label = self.query_one("#new-label", Input).value.strip()
-        if not label:
-            self.complain("a label names the branch, the worktree and the terminal", tone=Tone.MUTED)
-            return False
-        why = self._deck.check_label(label)
-        if why:
-            self.complain(why)
-        else:
-            self.complain(f"✓ branch {label}", tone=Tone.PASSED)
-        return not why
+    @property
+    def changes(self) -> Marks:
+        """The box for moving uncommitted changes."""
+        return self.query_one("#new-changes", Marks)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Say at once what can't be used."""
-        event.stop()
-        if event.input.id == "new-label" and self.query("#dialog-error"):
+    # What is known
+
+    def _learned(self) -> None:
+        if not self.is_attached:
+            return
+        self.base.offer(self._chosen.options(self.home))
+        if self.list.field is self.base:
+            self.list_for(self.base)
+        self.tell_setup(self._chosen.setup, self._chosen.setup_problem)
+        if not self.busy:
             self._check()
 
-    async def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Create."""
-        event.stop()
-        self.action_create()
+    def heading_of(self, field: PickField) -> tuple[Line, str]:
+        """Of branches or of repositories."""
+        if field is self.base:
+            empty = "" if self._chosen.problem else "…" if self._chosen.branches is None else "no branches yet"
+            return self._chosen.heading(), empty
+        return (Span("known repositories", Tone.MUTED),), "none known yet: type the path of one"
 
-    def on_repositories_submitted(self, event: Repositories.Submitted) -> None:
-        """Create."""
-        event.stop()
-        self.action_create()
+    def _show_changes(self) -> None:
+        state = self._from
+        git = state.git.value if state is not None else None
+        fits = state is not None and state.session.repository_path == self.path and not state.session.members
+        shown = bool(fits and git is not None and git.dirty)
+        if shown != bool(self.changes.line_count()):
+            words = line(
+                Span("move those of ", Tone.MUTED),
+                Span(clean(state.session.label, 60) if state is not None else "", Tone.LABEL),
+                Span(f" here · {_count(git)}" if git is not None else "", Tone.MUTED),
+            )
+            self.changes.offer((words,) if shown else (), ())
+        self.query_one(".changes").display = shown
+        choices = [Choice("⏎", "create", "submit"), Choice("↑↓", "pick", "step(1)"), Choice("tab", "next field", "tab")]
+        if shown:
+            choices.append(Choice("^t", "move changes", "changes"))
+        if self._existing() is not None:
+            choices.append(Choice("^o", "check out", "checkout"))
+        self.offer((*choices, CANCEL))
 
-    def action_create(self) -> None:
-        """Make the session, unless something is missing."""
-        if self._busy or not self._check():
-            return
+    def _existing(self) -> BranchChoice | None:
+        """The branch that is there already and is meant, by the label or else by what is branched from."""
+        if found := self._chosen.branch(self.label):
+            return found
+        base = self._chosen.branch(self.base.value.strip())
+        return base if base is not None and not self.label else None
+
+    def _check(self) -> bool:
+        label = self.label
+        why = self.deck.check_label(label) if label else ""
+        self.query_one("#new-note", Facts).put((self._note(label, why),))
+        self._show_changes()
+        if not label or why:
+            return False
         if not self.path:
-            self.complain("no repository chosen", "choose one, or give the path of a folder in one")
+            self.complain("no repository chosen", "choose one, or type the path of a folder in one")
+            return False
+        self.complain("")
+        return True
+
+    def _note(self, label: str, why: str) -> Line:
+        if not label:
+            return (Span("names the branch, the worktree and the terminal", Tone.MUTED),)
+        if why:
+            return (Span(f"✗ {clean(why, 300)}", Tone.FAILED),)
+        found = self._chosen.branch(label)
+        if found is None:
+            return (Span(f"✓ branch {clean(label, 120)}", Tone.PASSED),)
+        name = clean(found.name, 80)
+        if found.worktree is not None:
+            return (Span(f"! {name} is checked out in {path_hint(found.worktree, self.home)}", Tone.CONFLICT),)
+        return (Span(f"! {name} exists: it goes on there, and nothing is branched off", Tone.DIRTY),)
+
+    # What the user does
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input.id == "new-repository":
+            self._chosen.look_at(self.path, typed=self.repository.picked < 0)
+        if not self.busy:
+            self._check()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Show what can be picked for the field."""
+        if self.is_attached:
+            self.list_for(self.repository if event.widget is self.repository else self.base)
+
+    def action_changes(self) -> None:
+        """Move the uncommitted changes too, or leave them."""
+        self.changes.toggle(0)
+
+    def action_checkout(self) -> None:
+        """Work on the branch that is there, instead of making one."""
+        found = self._existing()
+        if found is None or self.busy:
             return
-        self._busy = True
-        self.complain("… making branch, worktree and terminal", tone=Tone.MUTED)
-        self.run_worker(self._create(), exit_on_error=False, name="new-session")
+        from tui.screens.checkout import Checkout
 
-    async def _create(self) -> None:
-        label = self.query_one("#new-label", Input).value.strip()
-        base = self.query_one("#new-base", Input).value.strip() or None
-        try:
-            made = await self._deck.start_session(Start(label=label, path=self.path, base=base))
-        except DeckError as error:
-            self.complain(error.message, error.hint)
-            return
-        finally:
-            self._busy = False
-        self.dismiss(made.id)
+        self.hand_over(Checkout(self.deck, target=found.name, path=self.path))
+
+    # Making
+
+    def ready(self) -> bool:
+        """Whether label and repository are there."""
+        if not self.label:
+            self.complain("a label is missing", "it names the branch, the worktree and the terminal")
+            return False
+        return self._check()
+
+    def repositories_meant(self) -> Sequence[str]:
+        """The one."""
+        return (self.path,)
+
+    def order(self) -> Order:
+        """The session as it is typed now."""
+        moving = bool(self.changes.marked) and self._from is not None
+        label, base = self.label, self.base.value.strip() or None
+        path = self._from.session.worktree if moving and self._from is not None else self.path
+
+        wanted = Start(label=label, path=path, base=base, with_changes=moving)
+        return lambda: self.deck.start_session(wanted)
 
 
-_CANCEL = Choice("esc", "cancel", "cancel")
+def _count(git: GitFacts) -> str:
+    count = git.staged + git.unstaged + git.untracked + git.conflicts
+    return f"{count} file{'' if count == 1 else 's'}"

@@ -1,46 +1,247 @@
-"""The dialog that types a line into a session's pane."""
+"""The dialog that types a line into the panes of sessions, and the report on where it did not arrive."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
 from textual.app import ComposeResult
-from textual.widgets import Input
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
+from devdeck.live import Delivery
 from devdeck.model import SessionState
-from tui.screens.dialog import Choice, Dialog
-from tui.widgets.line_view import Facts
-from tui.widgets.spans import Span, Tone, clean
+from tui.screens.dialog import Choice, Dialog, labelled
+from tui.widgets.field import Field
+from tui.widgets.line_view import Facts, LineView
+from tui.widgets.spans import Line, Span, Tone, clean, fit, line
+
+_CANCEL = Choice("esc", "cancel", "cancel")
 
 
-class SendText(Dialog[str]):
-    """Gives back the line, or nothing."""
+class Audience(NamedTuple):
+    """Sessions that text can go to."""
+
+    name: str
+    """As it is offered: `this`, `marked`, `all`."""
+    states: tuple[SessionState, ...]
+
+
+class Order(NamedTuple):
+    """What is to be sent where."""
+
+    session_ids: tuple[str, ...]
+    text: str
+
+
+class Audiences(LineView, can_focus=False):
+    """Whom it goes to, one line each; a click chooses."""
+
+    DEFAULT_CSS = """
+    Audiences { height: auto; max-height: 3; }
+    """
+
+    class Chosen(Message):
+        """Another audience was chosen."""
+
+        def __init__(self, row: int) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, audiences: Sequence[Audience], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.audiences = tuple(audiences)
+        self.chosen = 0
+
+    def choose(self, row: int) -> None:
+        """Choose one."""
+        self.chosen = min(max(row, 0), len(self.audiences) - 1)
+        self.cursor = self.chosen
+        self.lines_changed()
+        self.refresh()
+        self.post_message(self.Chosen(self.chosen))
+
+    def line_count(self) -> int:
+        """One an audience."""
+        return len(self.audiences)
+
+    def line_at(self, row: int, width: int) -> Line:
+        """How many there are, and what runs in their panes."""
+        audience = self.audiences[row]
+        mark = Span("● ", Tone.RUNNING) if row == self.chosen else Span("○ ", Tone.MUTED)
+        count = len(audience.states)
+        name = audience.states[0].session.label if audience.name == "this" else f"{audience.name} {count}"
+        tone = Tone.STRONG if row == self.chosen else Tone.LABEL
+        who = fit((Span(clean(name, 80), tone),), max(10, min(30, width // 2)))
+        return line(mark, who, "  ", Span(programs(audience.states), Tone.MUTED))
+
+    def clicked(self, row: int, times: int) -> None:
+        """Choose what was clicked."""
+        self.choose(row)
+
+
+class SendText(Dialog[Order]):
+    """Gives back the line and where it goes, or nothing."""
 
     TITLE_TEXT = "Send text"
+    FIRST = "#send-text"
+    DEFAULT_CSS = """
+    SendText {
+        & #dialog { width: 92; }
+        & #send-names { margin: 0 0 1 14; }
+    }
+    """
 
-    def __init__(self, state: SessionState) -> None:
+    def __init__(self, audiences: Sequence[Audience], chosen: int = 0, text: str = "") -> None:
+        """Offer audiences, none of them empty.
+
+        Args:
+            audiences: Whom it can go to.
+            chosen: Which of them at first.
+            text: What is typed already.
+        """
         super().__init__()
-        self._state = state
+        self._audiences = tuple(audiences)
+        self._first = chosen
+        self._text = text
 
     def body(self) -> ComposeResult:
-        """Where it goes, and the line."""
-        yield Facts(id="send-where")
-        yield Input(placeholder="typed into the pane, followed by Enter", id="send-text")
+        """Whom it goes to, and the line."""
+        yield labelled("To", Audiences(self._audiences, id="send-where"))
+        yield Facts(id="send-names")
+        yield labelled("Text", Field(self._text, placeholder="typed into the pane, followed by Enter", id="send-text"))
 
     def on_mount(self) -> None:
         """Say where it goes."""
-        terminal = self._state.terminal.value
-        pane = terminal.active_pane if terminal is not None else None
-        program = f"{clean(pane.command, 60)} is running there" if pane is not None else "it has no terminal now"
-        self.query_one("#send-where", Facts).put(
-            ((Span(clean(self._state.session.label, 80), Tone.STRONG), Span(f" · {program}", Tone.MUTED)), ())
-        )
-        self.offer((Choice("⏎", "send", "send"), Choice("esc", "cancel", "cancel")))
-        self.query_one("#send-text", Input).focus()
+        self._choose(self._first)
+        choices = [Choice("⏎", "send", "submit")]
+        if len(self._audiences) > 1:
+            choices.append(Choice("↑↓", "to whom", "step(1)"))
+        self.offer((*choices, _CANCEL))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def _choose(self, row: int) -> None:
+        self.query_one(Audiences).choose(row)
+
+    def on_audiences_chosen(self, event: Audiences.Chosen) -> None:
+        """Name the sessions."""
+        states = self._audiences[event.row].states
+        names = ", ".join(clean(state.session.label, 60) for state in states)
+        self.query_one("#send-names", Facts).put(((Span(names if len(states) > 1 else "", Tone.MUTED),),))
+
+    def step(self, delta: int) -> None:
+        """Choose another audience."""
+        self._choose(self.query_one(Audiences).chosen + delta)
+
+    def action_step(self, delta: int) -> None:
+        """Choose the next audience, after the last the first."""
+        self._choose((self.query_one(Audiences).chosen + delta) % len(self._audiences))
+
+    def action_submit(self) -> None:
         """Send."""
-        event.stop()
-        self.action_send()
+        self.submit()
 
-    def action_send(self) -> None:
+    def submit(self) -> None:
         """Give back the line; an empty one is a bare Enter."""
-        self.dismiss(self.query_one("#send-text", Input).value)
+        audience = self._audiences[self.query_one(Audiences).chosen]
+        ids = tuple(state.session.id for state in audience.states)
+        self.dismiss(Order(ids, self.query_one("#send-text", Field).value))
+
+
+def audiences_of(
+    selected: SessionState | None, marked: Sequence[SessionState], everything: Sequence[SessionState]
+) -> tuple[Audience, ...]:
+    """Whom text can go to: this one, those marked, all that have a terminal of their own; empty ones are left out."""
+    found = (
+        Audience("this", () if selected is None else (selected,)),
+        Audience("marked", tuple(marked)),
+        Audience("all", tuple(state for state in everything if listens(state))),
+    )
+    return tuple(audience for audience in found if audience.states)
+
+
+def listens(state: SessionState) -> bool:
+    """Whether text for all goes to a session too: it is devdeck's own, and not known to have no terminal."""
+    session = state.session
+    known_gone = state.terminal.value is None and state.terminal.at is not None and not state.terminal.error
+    return session.managed and session.parent is None and not known_gone
+
+
+def programs(states: Sequence[SessionState]) -> str:
+    """What runs in the active panes, the most frequent first: `bash in 3, vim in 1`."""
+    counts: Counter[str] = Counter()
+    for state in states:
+        terminal = state.terminal.value
+        pane = terminal.active_pane if terminal is not None else None
+        counts[clean(pane.command, 30) if pane is not None else ""] += 1
+    if len(states) == 1:
+        return next((f"{name} is running there" for name in counts if name), "it has no terminal now")
+    words = [f"{name} in {count}" if name else f"no terminal in {count}" for name, count in counts.most_common(4)]
+    return ", ".join(words) + (" …" if len(counts) > 4 else "")
+
+
+class Deliveries(LineView, can_focus=False):
+    """What became of the text, one line a session."""
+
+    HAS_CURSOR = False
+    DEFAULT_CSS = """
+    Deliveries { height: auto; max-height: 14; }
+    """
+
+
+class SendReport(Dialog[tuple[str, ...]]):
+    """Says where text did not arrive and why; gives back the sessions that it shall be forced on."""
+
+    TITLE_TEXT = "Not sent everywhere"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("F", "force", "Send anyway", show=False),
+        Binding("enter,q", "cancel", "Close", show=False),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, text: str, deliveries: Sequence[Delivery]) -> None:
+        super().__init__()
+        self._text = text
+        self._deliveries = tuple(deliveries)
+
+    @property
+    def forcible(self) -> tuple[str, ...]:
+        """Ids of the sessions that only refused because something else than a shell runs there."""
+        return tuple(it.session_id for it in self._deliveries if not it.sent and it.may_force)
+
+    def body(self) -> ComposeResult:
+        """The text, and the sessions."""
+        yield Facts(id="report-text")
+        yield Deliveries(id="report-lines")
+
+    def on_mount(self) -> None:
+        """Show it."""
+        sent = sum(1 for it in self._deliveries if it.sent)
+        about = line(Span(f"sent to {sent} of {len(self._deliveries)}: ", Tone.MUTED), Span(clean(self._text, 200)))
+        self.query_one("#report-text", Facts).put((about, ()))
+        ordered = sorted(self._deliveries, key=lambda it: it.sent)
+        self.query_one(Deliveries).put(tuple(row for it in ordered for row in delivery_lines(it)))
+        count = len(self.forcible)
+        choices = [Choice("F", f"send anyway to {count}", "force")] if count else []
+        self.offer((*choices, Choice("esc", "leave it", "cancel")))
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the sessions."""
+        self.query_one(Deliveries).scroll_relative(y=lines, animate=False)
+
+    def action_force(self) -> None:
+        """Send to those that refused."""
+        if self.forcible:
+            self.dismiss(self.forcible)
+
+
+def delivery_lines(delivery: Delivery) -> tuple[Line, ...]:
+    """Whether text arrived at a session, and why not."""
+    label = fit((Span(clean(delivery.label, 80), Tone.LABEL),), 24)
+    if delivery.sent:
+        words = "  sent" if delivery.confirmed else "  sent, not read yet"
+        return (line(Span("✓ ", Tone.PASSED), label, Span(words, Tone.MUTED)),)
+    first = line(Span("✗ ", Tone.FAILED), label, Span(f"  {clean(delivery.error, 200)}", Tone.DIRTY))
+    hint = (Span(f"{' ' * 28}{clean(delivery.hint, 200)}", Tone.MUTED),) if delivery.hint else ()
+    return (first, hint) if hint else (first,)
