@@ -67,6 +67,7 @@ STEPS = {
     "record": "devdeck.steps.making:Record",
     "make-folder": "devdeck.steps.workspaces:MakeFolder",
     "write-workspace-file": "devdeck.steps.workspaces:WriteWorkspaceFile",
+    "make-workspace-terminal": "devdeck.steps.workspaces:MakeWorkspaceTerminal",
     "open-trash": "devdeck.steps.removing:OpenTrash",
     "stop-jobs": "devdeck.steps.removing:StopJobs",
     "keep-objects": "devdeck.steps.removing:KeepObjects",
