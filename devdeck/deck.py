@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from devdeck.errors import DeckError
+from devdeck.history import History
 from devdeck.managing import Managing
 from devdeck.paths import Paths
 from devdeck.removing import Removing
@@ -15,11 +16,13 @@ from devdeck.starting import Starting
 from devdeck.store import Store
 from devdeck.terminals import Terminals
 from devdeck.transactions import Site, Transactions
+from devdeck.trash import Trash
 from devdeck.work import Work
 from devdeck.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
+    from devdeck.config import Config
     from devdeck.importing import Importing
 
 
@@ -38,6 +41,8 @@ class Deck:
         starting: Making sessions.
         workspaces: Making those over several repositories.
         removing: Removing them.
+        trash: What was removed, and how it comes back.
+        history: Taking back the last change.
         managing: Renaming them, and taking over what others made.
     """
 
@@ -52,7 +57,9 @@ class Deck:
         self.setups = Setups(site)
         self.starting = Starting(site, self.transactions, self.setups)
         self.workspaces = Workspaces(site, self.setups, self.starting)
-        self.removing = Removing(site, self.transactions, self.setups)
+        self.trash = Trash(site, self.transactions)
+        self.removing = Removing(site, self.transactions, self.setups, self.trash)
+        self.history = History(site, self.transactions, self.removing, self.trash)
         self.managing = Managing(site, self.transactions, self.sessions)
 
     @cached_property
@@ -61,6 +68,17 @@ class Deck:
         from devdeck.importing import Importing
 
         return Importing(self.store, self.terminals, self.managing)
+
+    @cached_property
+    def config(self) -> Config:
+        """The user's settings, read once.
+
+        Raises:
+            ConfigError: `config.toml` is not what it should be.
+        """
+        from devdeck.config import Config
+
+        return Config.load(self.paths)
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

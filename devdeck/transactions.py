@@ -77,6 +77,7 @@ STEPS = {
     "drop-ignored": "devdeck.steps.removing:DropIgnored",
     "forget": "devdeck.steps.removing:Forget",
     "end-terminal": "devdeck.steps.removing:EndTerminal",
+    "drop-entry": "devdeck.steps.removing:DropEntry",
     "bring-branch": "devdeck.steps.restoring:BringBranch",
     "repoint": "devdeck.steps.restoring:Repoint",
     "switch-head": "devdeck.steps.restoring:SwitchHead",
@@ -87,6 +88,8 @@ STEPS = {
     "change-record": "devdeck.steps.managing:ChangeRecord",
     "mark-terminal": "devdeck.steps.managing:MarkTerminal",
     "adopt": "devdeck.steps.managing:Adopt",
+    "trust": "devdeck.steps.including:Trust",
+    "include-files": "devdeck.steps.including:IncludeFiles",
 }
 """Tag of a step → where its class is, imported when a journal is read."""
 

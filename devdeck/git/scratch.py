@@ -31,7 +31,23 @@ def scratch_index(own: Path) -> Iterator[dict[str, str]]:
         yield {"GIT_INDEX_FILE": str(copy)}
 
 
+@contextmanager
+def fresh_index() -> Iterator[dict[str, str]]:
+    """An index with nothing in it; gone at the end. Yields the environment that makes git use it."""
+    with tempfile.TemporaryDirectory(prefix="devdeck-index-") as folder:
+        yield {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+
+
 def untracked(worktree: str, env: dict[str, str] | None = None, timeout: float = 30.0) -> tuple[str, ...]:
     """Paths that are neither tracked nor ignored; of a repository inside the worktree its folder, with a `/` behind."""
     raw = git(worktree, "ls-files", "-z", "--others", "--exclude-standard", timeout=timeout, env=env).stdout
+    return tuple(os.fsdecode(path) for path in raw.split(b"\0") if path)
+
+
+def ignored(worktree: str, env: dict[str, str] | None = None, timeout: float = 30.0) -> tuple[str, ...]:
+    """Paths that git ignores; of a folder in which nothing else is only the folder, with a `/` behind."""
+    raw = git(
+        worktree, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory",
+        timeout=timeout, env=env,
+    ).stdout  # fmt: skip
     return tuple(os.fsdecode(path) for path in raw.split(b"\0") if path)

@@ -1,36 +1,56 @@
-"""Before something is removed: what would be lost, and a copy of it in hidden references.
+"""Before something is removed: a copy of it in hidden references, so that git's garbage collection takes nothing.
 
 The copy is made with a copy of the index, so that the user's index, HEAD, branch, stash and reflogs stay as they are;
 no hook runs. References under `refs/devdeck/` are seen by `git log --all` and `git push --mirror`, not by clone, fetch
-or `push --all`. To get work back: `git worktree add PATH refs/devdeck/trash/<key>/worktree`.
+or `push --all`. To get files back without devdeck: `git worktree add PATH refs/devdeck/trash/<key>/worktree`.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from devdeck.errors import UsageError
-from devdeck.git.process import git
-from devdeck.git.refs import local_branch_exists, unique_commits
-from devdeck.git.repository import git_dir
-from devdeck.git.scratch import scratch_index, untracked
-from devdeck.git.status import entries, operation, parse_status, require_worktree
-from devdeck.model import GitFacts
-from devdeck.text import one_line
+import msgspec
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+from devdeck.errors import DeckError, UsageError
+from devdeck.git.process import GitOutput, git
+from devdeck.git.scratch import fresh_index, scratch_index, untracked
+from devdeck.git.status import require_worktree
+
+PREFIX = "refs/devdeck/trash/"
+LARGE = 32 * 2**20
+"""Bytes from which on `keep` leaves an untracked file to the moved folder, instead of making an object of it too."""
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:/[0-9]{1,4})?")
 _TIMEOUT = 300.0
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "devdeck", "GIT_AUTHOR_EMAIL": "devdeck@localhost",
     "GIT_COMMITTER_NAME": "devdeck", "GIT_COMMITTER_EMAIL": "devdeck@localhost",
 }  # fmt: skip
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_NAMED = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])")
+_MAX_NOTES = 16 * 2**20
+_MAX_PARENTS = 500
 _OTHER_HEADS = (
     "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "ORIG_HEAD",
     "rebase-merge/orig-head", "rebase-merge/onto", "rebase-apply/orig-head", "rebase-apply/onto",
 )  # fmt: skip
-_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+class Where(msgspec.Struct, frozen=True):
+    """A worktree, and how git is asked about it."""
+
+    cwd: str
+    own: Path
+    """Its git directory."""
+    env: dict[str, str] = {}
+    """What makes git see it although the worktree's own pointer is broken or gone."""
+
+    def git(self, *args: str, env: dict[str, str] | None = None, **options: object) -> GitOutput:
+        """`devdeck.git.process.git` about this worktree."""
+        return git(self.cwd, *args, env={**self.env, **(env or {})}, **options)  # type: ignore[arg-type]
 
 
 def save(worktree: str, *, key: str, branch: str | None) -> tuple[str, ...]:
@@ -53,163 +73,229 @@ def save(worktree: str, *, key: str, branch: str | None) -> tuple[str, ...]:
         NotFound: There is no worktree (any more).
         DeckError: git failed, for instance on an unreadable file or an existing key. Nothing was made then.
     """
-    if not _KEY.fullmatch(key):
-        raise UsageError(f"{key!r} can't name a copy in the trash")
-    own = require_worktree(worktree)
-    head = _commit_of(worktree, "HEAD")
-    index = _commit(worktree, _index_tree(worktree, own), head, "index")
-    files = _commit(
-        worktree, _worktree_tree(worktree, own), list(dict.fromkeys([*head, index, *_heads(worktree, own)])), "worktree"
-    )
-    refs = {"index": index, "worktree": files}
-    if branch is not None and (tip := _commit_of(worktree, f"refs/heads/{branch}")):
+    _require_key(key)
+    where = Where(worktree, require_worktree(worktree))
+    head = _commit_of(where, "HEAD")
+    index = _commit(where, _index_tree(where), head, "index")
+    parents = list(dict.fromkeys([*head, index, *_heads(where)]))
+    refs = {"index": index, "worktree": _commit(where, _worktree_tree(where), parents, "worktree")}
+    if branch is not None and (tip := _commit_of(where, f"refs/heads/{branch}")):
         refs["branch"] = tip[0]
-    return _create(worktree, key, refs)
+    return _write(where, key, refs, "create")
+
+
+def keep(where: Where, *, key: str, branch: str | None, files: bool, strict: bool) -> tuple[str, ...]:
+    """Keep every object that the worktree's folders need, while git does not see them. May be called again.
+
+    Args:
+        where: The worktree.
+        key: Names the copy, as for `save`, with `/<number>` behind it if wanted.
+        branch: Branch whose tip and reflog to keep too; `None` for none.
+        files: Whether to make a commit of the files too; those over `LARGE` that are not tracked are left out.
+        strict: Whether it is an error when a part can't be kept, for instance on a broken index.
+
+    Returns:
+        The references made: of `refs/devdeck/trash/<key>/` those of `save`, `head` (what HEAD pointed to), `stages`
+        (files in conflict, each side) and `others` (commits that only a reflog or an operation in progress names).
+
+    Raises:
+        UsageError: The key can't be used.
+        DeckError: git failed, and `strict` is given or nothing could be kept.
+    """
+    _require_key(key)
+    refs: dict[str, str] = {}
+    head = _commit_of(where, "HEAD")
+    if head:
+        refs["head"] = head[0]
+    if branch is not None and (tip := _commit_of(where, f"refs/heads/{branch}")):
+        refs["branch"] = tip[0]
+
+    def part(name: str, make: Callable[[], str | None]) -> None:
+        try:
+            made = make()
+        except DeckError:
+            if strict:
+                raise
+            return
+        if made is not None:
+            refs[name] = made
+
+    part("index", lambda: _commit(where, _index_tree(where), head, "index"))
+    part("stages", lambda: _stages(where))
+    if files:
+        parents = [*head, *([refs["index"]] if "index" in refs else []), *_heads(where)]
+        part(
+            "worktree",
+            lambda: _commit(where, _worktree_tree(where, LARGE), list(dict.fromkeys(parents)), "worktree"),
+        )
+    part("others", lambda: _others(where, branch, list(refs.values())))
+    return _write(where, key, refs, "update")
 
 
 def save_branch(root: str, *, key: str, branch: str) -> tuple[str, ...]:
-    """Keep the tip of a branch whose worktree is gone already; as `save`, with `branch` alone."""
+    """Keep the tip of a branch that has no worktree; as `keep`, with `branch` alone."""
+    _require_key(key)
+    where = Where(root, Path(root))
+    tip = _commit_of(where, f"refs/heads/{branch}")
+    return _write(where, key, {"branch": tip[0]}, "update") if tip else ()
+
+
+def kept(root: str, key: str) -> dict[str, str]:
+    """What is kept under a key: the last part of each reference's name → its object id.
+
+    Raises:
+        NotFound: There is no repository at `root`.
+    """
+    _require_key(key)
+    listed = git(root, "for-each-ref", "--format=%(objectname) %(refname)", f"{PREFIX}{key}/").text
+    pairs = (line.split(" ", 1) for line in listed.splitlines())
+    return {name.removeprefix(f"{PREFIX}{key}/"): oid for oid, name in pairs}
+
+
+def forget(root: str, key: str) -> None:
+    """Drop what is kept under a key; nothing there is no error.
+
+    Raises:
+        NotFound: There is no repository at `root`.
+        DeckError: git failed.
+    """
+    names = [f"{PREFIX}{key}/{name}" for name in kept(root, key)]
+    if names:
+        git(root, "update-ref", "-z", "--stdin", input="".join(f"delete {name}\0\0" for name in names).encode())
+
+
+def _require_key(key: str) -> None:
     if not _KEY.fullmatch(key):
         raise UsageError(f"{key!r} can't name a copy in the trash")
-    tip = _commit_of(root, f"refs/heads/{branch}")
-    return _create(root, key, {"branch": tip[0]}) if tip else ()
 
 
-def _create(folder: str, key: str, refs: dict[str, str]) -> tuple[str, ...]:
-    names = {f"refs/devdeck/trash/{key}/{name}": oid for name, oid in sorted(refs.items())}
-    orders = "".join(f"create {name}\0{oid}\0" for name, oid in names.items())
-    git(folder, "update-ref", "-z", "--stdin", input=orders.encode())
+def _write(where: Where, key: str, refs: dict[str, str], order: str) -> tuple[str, ...]:
+    names = {f"{PREFIX}{key}/{name}": oid for name, oid in sorted(refs.items())}
+    end = "\0\0" if order == "update" else "\0"
+    orders = "".join(f"{order} {name}\0{oid}{end}" for name, oid in names.items())
+    where.git("update-ref", "-z", "--stdin", input=orders.encode())
     return tuple(names)
 
 
-def _commit_of(folder: str, revision: str) -> list[str]:
-    found = git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
+def _commit_of(where: Where, revision: str) -> list[str]:
+    found = where.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
     return [found.text.strip()] if found.status == 0 else []
 
 
-def _heads(worktree: str, own: Path) -> list[str]:
+def _heads(where: Where) -> list[str]:
     """Commits that an operation in progress is about."""
     oids: list[str] = []
     for name in _OTHER_HEADS:
         try:
-            oids += (own / name).read_text(errors="replace").split()  # MERGE_HEAD holds one a line
+            oids += (where.own / name).read_text(errors="replace").split()  # MERGE_HEAD holds one a line
         except OSError:
             continue
-    return [commit for oid in oids if _OID.fullmatch(oid) for commit in _commit_of(worktree, oid)]
+    return [commit for oid in oids if _OID.fullmatch(oid) for commit in _commit_of(where, oid)]
 
 
-def _index_tree(worktree: str, own: Path) -> str:
+def _index_tree(where: Where) -> str:
     """Tree of what is staged; paths in conflict, of which a tree can't hold the sides, are left out."""
-    with scratch_index(own) as env:
-        unmerged = git(worktree, "ls-files", "-z", "--unmerged", env=env, timeout=_TIMEOUT).stdout
+    with scratch_index(where.own) as env:
+        unmerged = where.git("ls-files", "-z", "--unmerged", env=env, timeout=_TIMEOUT).stdout
         paths = {line.partition(b"\t")[2] for line in unmerged.split(b"\0") if line}
         if paths:
-            git(
-                worktree, "-c", "core.splitIndex=false", "update-index", "-z", "--force-remove", "--stdin",
+            where.git(
+                "-c", "core.splitIndex=false", "update-index", "-z", "--force-remove", "--stdin",
                 env=env, input=b"\0".join(sorted(paths)) + b"\0", timeout=_TIMEOUT,
             )  # fmt: skip
-        return git(worktree, "write-tree", env=env, timeout=_TIMEOUT).text.strip()
+        return where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip()
 
 
-def _worktree_tree(worktree: str, own: Path) -> str:
-    """Tree of all files of the worktree that are not ignored."""
-    with scratch_index(own) as env:
-        nested = [path for path in untracked(worktree, env, _TIMEOUT) if path.endswith("/")]
-        without = "".join(f":(top,exclude,literal){path.rstrip('/')}\0" for path in nested)
-        git(
-            worktree, "-c", "core.splitIndex=false", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul",
+def _stages(where: Where) -> str | None:
+    """Commit of the sides of each path that is, or was, in conflict; `None` without any."""
+    lines = []
+    with scratch_index(where.own) as env:
+        for option, folder in (("--unmerged", b"side"), ("--resolve-undo", b"resolved")):
+            raw = where.git("ls-files", "-z", option, env=env, timeout=_TIMEOUT).stdout
+            for line in filter(None, raw.split(b"\0")):
+                fields, _, path = line.partition(b"\t")
+                mode, oid, stage = fields.split(b" ")
+                if mode != b"160000":
+                    lines.append(b"%s %s 0\t%s-%s/%s\0" % (mode, oid, folder, stage, path))
+    if not lines:
+        return None
+    with fresh_index() as env:
+        where.git("-c", "core.splitIndex=false", "update-index", "-z", "--index-info", env=env, input=b"".join(lines))
+        return _commit(where, where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip(), [], "sides of conflicts")
+
+
+def _worktree_tree(where: Where, largest: int | None = None) -> str:
+    """Tree of all files of the worktree that are not ignored; without untracked files over `largest` bytes."""
+    with scratch_index(where.own) as env:
+        new = untracked(where.cwd, {**where.env, **env}, _TIMEOUT)
+        left = [path for path in new if path.endswith("/") or (largest is not None and _size(where, path) > largest)]
+        without = "".join(f":(top,exclude,literal){path.rstrip('/')}\0" for path in left)
+        where.git(
+            "-c", "core.splitIndex=false", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul",
             env=env, input=b":(top)\0" + os.fsencode(without), timeout=_TIMEOUT,
         )  # fmt: skip
-        return git(worktree, "write-tree", env=env, timeout=_TIMEOUT).text.strip()
+        return where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip()
 
 
-def _commit(worktree: str, tree: str, parents: list[str], what: str) -> str:
+def _size(where: Where, path: str) -> int:
+    try:
+        return os.lstat(os.path.join(where.cwd, path)).st_size
+    except OSError:
+        return 0
+
+
+def _others(where: Where, branch: str | None, kept_already: list[str]) -> str | None:
+    """Commit whose ancestors are the commits that git's own files about the worktree name; `None` when all are kept."""
+    named = _existing(where, _named(where, branch))
+    if not named:
+        return None
+    orders = "\n".join([*named, *(f"^{oid}" for oid in kept_already)]) + "\n"
+    listed = where.git("rev-list", "--parents", "--stdin", input=orders.encode(), timeout=_TIMEOUT).text
+    commits = [line.split() for line in listed.splitlines()]
+    inner = {parent for _, *parents in commits for parent in parents}
+    tips = [commit for commit, *_ in commits if commit not in inner]
+    if not tips:
+        return None
+    empty = where.git("mktree", input=b"").text.strip()
+    groups = [tips[start : start + _MAX_PARENTS] for start in range(0, len(tips), _MAX_PARENTS)]
+    made = [_commit(where, empty, group, "named by reflogs") for group in groups]
+    return made[0] if len(made) == 1 else _commit(where, empty, made, "named by reflogs")
+
+
+def _named(where: Where, branch: str | None) -> Iterable[bytes]:
+    """Object ids in git's own text files about the worktree, and in the reflog of the branch."""
+    for folder, folders, files in os.walk(where.own):
+        if Path(folder) == where.own:
+            # What the main worktree's git directory has beside these is not about the worktree.
+            folders[:] = [name for name in folders if name not in ("modules", "objects", "worktrees", "hooks")]
+        for name in files:
+            if not name.startswith(("index", "sharedindex", "packed-refs")):
+                yield from _NAMED.findall(_read(Path(folder, name)))
+    if branch is not None:
+        common = where.git("rev-parse", "--path-format=absolute", "--git-common-dir").text.removesuffix("\n")
+        yield from _NAMED.findall(_read(Path(common, "logs/refs/heads", branch)))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_NOTES)
+    except OSError:
+        return b""
+
+
+def _existing(where: Where, oids: Iterable[bytes]) -> list[str]:
+    """Those of some object ids that commits have, or tags of commits: the commits."""
+    asked = b"".join(oid + b"^{commit}\n" for oid in dict.fromkeys(oids) if oid.strip(b"0"))
+    if not asked:
+        return []
+    told = where.git("cat-file", "--batch-check=%(objectname) %(objecttype)", input=asked, timeout=_TIMEOUT).text
+    answers = (line.split(" ") for line in told.splitlines())
+    return list(dict.fromkeys(answer[0] for answer in answers if answer[1:] == ["commit"]))
+
+
+def _commit(where: Where, tree: str, parents: list[str], what: str) -> str:
     arguments = [part for parent in parents for part in ("-p", parent)]
-    return git(
-        worktree, "commit-tree", *arguments, tree, env=_IDENTITY, input=f"devdeck trash: {what}\n".encode()
+    return where.git(
+        "commit-tree", *arguments, tree, env=_IDENTITY, input=f"devdeck trash: {what}\n".encode()
     ).text.strip()
-
-
-def removal_risks(worktree: str, root: str, branch: str | None, *, branch_goes: bool) -> tuple[str, ...]:
-    """What would be lost with a worktree and exists nowhere else, in words; empty when nothing would.
-
-    Args:
-        worktree: Top folder of the worktree.
-        root: Main worktree of its repository.
-        branch: The session's branch.
-        branch_goes: Whether that branch would be deleted too.
-
-    Raises:
-        NotFound: There is no worktree (any more).
-        DeckError: git failed or took too long, so that nothing can be said.
-    """
-    own = require_worktree(worktree)
-    risks, facts = _file_risks(worktree)
-    if word := operation(own):
-        risks.append(f"a {word} is in progress" if word != "am" else "patches are being applied (git am)")
-    risks += _commit_risks(root, branch if branch_goes else None, facts)
-    risks += _nested_risks(worktree)
-    if (own / "locked").exists() and (own / "commondir").exists():
-        reason = one_line((own / "locked").read_text(errors="replace").strip(), limit=200)
-        risks.append(f"the worktree is locked{': ' + reason if reason else ''}")
-    return tuple(risks)
-
-
-def _file_risks(worktree: str) -> tuple[list[str], GitFacts]:
-    raw = git(
-        worktree, "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=all",
-        "--ignore-submodules=none", "-z", timeout=60.0,
-    ).stdout  # fmt: skip
-    changed = conflicts = new = 0
-    for code, _ in entries(raw):
-        changed += code not in ("??", "!!") and not code.startswith("U:")
-        conflicts += code.startswith("U:")
-        new += code == "??"
-    risks = []
-    if changed:
-        risks.append(f"{_count(changed, 'file')} with uncommitted changes")
-    if conflicts:
-        risks.append(f"{_count(conflicts, 'file')} in conflict")
-    if new:
-        risks.append(f"{_count(new, 'untracked file')}")
-    return risks, parse_status(raw)
-
-
-def _commit_risks(root: str, going: str | None, facts: GitFacts) -> list[str]:
-    risks = []
-    if going is not None and local_branch_exists(root, going):
-        lost = unique_commits(root, f"refs/heads/{going}", excluding_branch=going)
-        if lost:
-            risks.append(
-                f"{_count(lost, 'commit')} of branch {one_line(going, limit=120)} exist{_s(lost)} nowhere else"
-            )
-    if facts.branch is None and facts.head is not None:
-        lost = unique_commits(root, facts.head)
-        if lost:
-            risks.append(f"{_count(lost, 'commit')} of the detached HEAD exist{_s(lost)} nowhere else")
-    return risks
-
-
-def _nested_risks(worktree: str) -> list[str]:
-    """Repositories inside the worktree go with it, and no copy is made of what is in them."""
-    risks = []
-    staged = git(worktree, "ls-files", "-z", "--stage", timeout=60.0).stdout
-    links = [os.fsdecode(line.partition(b"\t")[2]) for line in staged.split(b"\0") if line.startswith(b"160000 ")]
-    submodules = [path for path in links if git_dir(Path(worktree, path)) is not None]
-    if submodules:
-        named = one_line(", ".join(submodules[:3]), limit=200)
-        risks.append(f"{_count(len(submodules), 'submodule')} with commits and files of its own, never copied: {named}")
-    nested = [path for path in untracked(worktree) if path.endswith("/")]
-    if nested:
-        named = one_line(", ".join(nested[:3]), limit=200)
-        noun = "nested repository" if len(nested) == 1 else "nested repositories"
-        risks.append(f"{len(nested)} {noun}, never copied; move it out to keep it: {named}")
-    return risks
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _s(number: int) -> str:
-    return "s" if number == 1 else ""

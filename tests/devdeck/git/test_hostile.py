@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devdeck.git import history, refs, repository, status, trash, watch, worktrees
+from devdeck.git import history, refs, repository, risks, status, trash, watch, worktrees
 from tests.git_support import commit, make_repository, run_git, write
 
 
@@ -79,7 +79,7 @@ def look(place: str) -> None:
     refs.remote_branch(place, "main")
     refs.checked_out_at(place, "main")
     refs.unique_commits(place, oid, excluding_branch="main")
-    trash.removal_risks(place, place, "main", branch_goes=True)
+    risks.removal_risks(place, place, "main", branch_goes=True)
     trash.save(place, key="k", branch="main")
     assert watch.watched_folders(place)
 

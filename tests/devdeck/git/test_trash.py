@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from devdeck.errors import DeckError, NotFound, UsageError
+from devdeck.git import risks as risk_words
 from devdeck.git import trash, worktrees
 from tests.git_support import commit, conflict, make_repository, run_git, write
 
@@ -160,7 +161,7 @@ def test_the_branch_of_a_worktree_that_is_gone(repository: Path) -> None:
 
 
 def risks(repository: Path, place: Path, *, branch_goes: bool = True, branch: str | None = "side") -> tuple[str, ...]:
-    return trash.removal_risks(str(place), str(repository), branch, branch_goes=branch_goes)
+    return risk_words.removal_risks(str(place), str(repository), branch, branch_goes=branch_goes)
 
 
 def test_a_clean_worktree_without_commits_of_its_own_has_no_risk(repository: Path, place: Path) -> None:
