@@ -113,27 +113,23 @@ def notes(worktree: str) -> tuple[str, ...]:
     return tuple(str(entry["path"]) for entry in entries if entry["key"] == last and entry["is"] == "note")
 
 
-def take_back(worktree: str, *, key: str) -> None:
+def take_back(worktree: str, *, key: str) -> tuple[str, ...]:
     """Remove what an act of including brought into a worktree, as far as it is unchanged.
 
-    Raises:
-        DeckError: Something of it was changed since; that is left, all else is removed.
+    Returns:
+        What was changed since, and is left, relative to the worktree.
     """
-    if git_dir(worktree) is None:
-        return
+    own = git_dir(worktree)
+    if own is None or not (own / MANIFEST).exists():
+        return ()
     changed = []
     with _Manifest.open(worktree, key) as manifest:
         for entry in reversed(manifest.entries()):
             _remove_temporary(worktree, entry)
             if not _remove(worktree, entry):
                 changed.append(str(entry["path"]))
-        if not changed:
-            manifest.close_key()
-    if changed:
-        raise DeckError(
-            f"{one_line(', '.join(changed[:5]), limit=300)} in {worktree} was changed since it was copied there",
-            "move it to where you need it, and try again",
-        )
+        manifest.close_key()
+    return tuple(changed)
 
 
 def exists(root: str, pattern: str) -> bool:

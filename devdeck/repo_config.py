@@ -171,7 +171,7 @@ class RepoConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words(command: Command) -> str:
-    """A command in words: its name, what it runs, and under which conditions. One safe line."""
+    """A command in words, all of it on one safe line: its name, what it runs, and under which conditions."""
     line = command.run if isinstance(command.run, str) else shlex.join(command.run)
     text = f"{command.name}: {line}" if command.name else line
     notes = []
@@ -183,7 +183,15 @@ def words(command: Command) -> str:
         notes += [f"when {name} {', '.join(several(value))}" for name, value in _conditions(command.when)]
     if command.timeout is not None:
         notes.append(f"for {command.timeout:g} s at most")
-    return one_line(text + (f" ({'; '.join(notes)})" if notes else ""), limit=2000)
+    return visible(text.strip() + (f" ({'; '.join(notes)})" if notes else ""))
+
+
+def visible(text: str) -> str:
+    """Text on one line with nothing hidden: line ends as ⏎, other characters that don't show as escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text.replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", " ")
+    )
 
 
 def include_words(include: Include) -> str:
@@ -201,26 +209,25 @@ def several(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
 
 
-def read(repository_path: str) -> RepoConfig:
+def read(repository_path: str, *, found: tuple[str, bytes] | None = None) -> RepoConfig:
     """The configuration of a repository: `.devdeck.toml`, else `.par.yaml`, else an empty one.
 
     Args:
         repository_path: Its main worktree, resolved.
+        found: What `read_bytes` gave, so that nothing is read twice.
 
     Raises:
         ConfigError: A file is there and is not what it should be; the message begins with `FILE:LINE:COLUMN`.
         DeckError: It can't be read.
     """
-    for name, parse in ((FILE, _devdeck), (PAR_FILE, _par)):
-        path = Path(repository_path) / name
-        data = _bytes(path)
-        if data is not None:
-            return parse(repository_path, str(path), data)
-    return RepoConfig(repository_path=repository_path)
+    file, data = read_bytes(repository_path) if found is None else found
+    if not file:
+        return RepoConfig(repository_path=repository_path)
+    return (_devdeck if file.endswith(FILE) else _par)(repository_path, file, data)
 
 
 def read_bytes(repository_path: str) -> tuple[str, bytes]:
-    """Path and content of the configuration, unread; two empty values when there is none.
+    """Path and content of the configuration, not yet understood; two empty values when there is none.
 
     Raises:
         DeckError: It can't be read.
