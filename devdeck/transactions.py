@@ -63,6 +63,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 STEPS = {
     "reserve": "devdeck.steps.making:Reserve",
     "add-worktree": "devdeck.steps.making:AddWorktree",
+    "add-remote": "devdeck.steps.making:AddRemote",
+    "keep-changes": "devdeck.steps.changes:KeepChanges",
+    "put-changes": "devdeck.steps.changes:PutChanges",
+    "take-changes": "devdeck.steps.changes:TakeChanges",
+    "forget-changes": "devdeck.steps.changes:ForgetChanges",
     "make-terminal": "devdeck.steps.making:MakeTerminal",
     "record": "devdeck.steps.making:Record",
     "make-folder": "devdeck.steps.workspaces:MakeFolder",
@@ -194,6 +199,11 @@ class Transactions:
             for operation, who in self._store.unfinished()
             if not owner.is_alive(who) and self._store.steps(operation.id)[0]
         )
+
+    def steps_of(self, operation: Operation) -> tuple[Step, ...]:
+        """The steps of a change as they were journaled; empty for one without."""
+        data, _ = self._store.steps(operation.id)
+        return _decode(data)[0] if data else ()
 
     def settle(self, operation: Operation) -> Operation:
         """Take back, or finish, a transaction that was cut off.

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 VERBS = {
     "start": "devdeck.cli.sessions:start",
+    "checkout": "devdeck.cli.checkout:checkout",
+    "refresh": "devdeck.cli.checkout:refresh",
     "ls": "devdeck.cli.listing:ls",
     "status": "devdeck.cli.status:status",
     "workspace": "devdeck.cli.workspace:workspace",

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import output, views
+from devdeck.cli import made, output, views
 from devdeck.errors import DeckError, Refused
-from devdeck.model import Fact, Session
+from devdeck.model import Session
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -23,36 +22,35 @@ if TYPE_CHECKING:
 @click.option("-p", "--path", default=".", help="Any folder in the repository; the current one by default.")
 @click.option("-b", "--base", metavar="REF", help="Where a new branch starts; HEAD by default.")
 @click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
+@click.option("--with-changes", is_flag=True, help="Move the uncommitted changes of the worktree at PATH there.")
+@click.option("--offline", is_flag=True, help="Ask no remote whether it has a branch LABEL.")
+@click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
-def start(deck: Deck, label: str, path: str, base: str | None, open_after: bool, dry_run: bool, json: bool) -> None:
+def start(
+    deck: Deck,
+    label: str,
+    path: str,
+    base: str | None,
+    open_after: bool,
+    with_changes: bool,
+    offline: bool,
+    trust: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
     """Make a session: a branch, a worktree and a tmux session.
 
-    An existing branch LABEL is used as it is; one that only a remote has is tracked.
+    An existing branch LABEL is used as it is; one that only a remote has is fetched and tracked.
     """
+    if not dry_run:
+        deck.terminals.require()  # no tmux, no start: found out before anything is made
+    plan = deck.starting.plan(label, path, base, with_changes=with_changes, offline=offline, trust=trust)
     if dry_run:
-        plan = deck.starting.plan(label, path, base)
-        if json:
-            output.document(
-                {"plan": list(plan.steps), "worktree": plan.session.worktree, "warnings": list(plan.warnings)}
-            )
-        else:
-            _steps(f"would start {label}:", plan.steps, plan.warnings)
-        return
-    deck.terminals.require()  # no tmux, no start: found out before anything is made
-    plan = deck.starting.plan(label, path, base)
-    session = deck.starting.carry_out(plan)
-    for warning in plan.warnings:
-        output.note(f"devdeck: {warning}")
-    if json:
-        output.document({"session": _view(deck, session)})
+        made.show_plan("start", plan, json=json)
     else:
-        output.say(f"started {output.styled(session.label, 'bold')} in {session.worktree}")
-        if not open_after:
-            output.say(f"  → devdeck open {shlex.quote(session.label)}")
-    if open_after:
-        _go(deck, deck.terminals.hand_off(session))
+        made.carry_out(deck, plan, "start", open_after=open_after, json=json)
 
 
 def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...] = ()) -> None:
@@ -61,13 +59,6 @@ def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...] = ()) -
         output.say(f"  - {step}")
     for warning in warnings:
         output.say(f"  ! {warning}")
-
-
-def _view(deck: Deck, session: Session) -> dict[str, object]:
-    from devdeck.git.status import status
-
-    facts = Fact(value=status(session.worktree))
-    return views.session_view(session, deck.terminals.of(session), facts, 0, None)
 
 
 def _go(deck: Deck, handoff: Handoff) -> None:

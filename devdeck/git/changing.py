@@ -8,11 +8,32 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 
 from devdeck.errors import DeckError, Missing
 from devdeck.git.process import QUIET, failure, foreign_variables
 from devdeck.text import one_line
+
+PATIENCE = 5.0
+"""Seconds to try again for where another git holds a lock for a moment."""
+_LOCKED = ("could not lock config file", ".lock': File exists", "cannot lock ref", "Unable to create '")
+
+
+def patiently(root: str, *args: str, timeout: float = 60.0) -> str:
+    """`change`, tried again for a few seconds while another git holds the lock that it needs.
+
+    Only for commands that change nothing when they can't have a lock. Args and errors as in `change`.
+    """
+    deadline, pause = time.monotonic() + PATIENCE, 0.02
+    while True:
+        try:
+            return change(root, *args, timeout=timeout)
+        except DeckError as error:
+            if not any(words in error.message for words in _LOCKED) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(0.2, pause * 1.5)
 
 
 def change(root: str, *args: str, timeout: float = 60.0) -> str:

@@ -89,6 +89,14 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
     return {**kept, **QUIET, **_OFFLINE, **(extra or {})}
 
 
+def reaching_out() -> tuple[tuple[str, ...], dict[str, str]]:
+    """Command and environment of the calls that do go to the network (`devdeck.git.fetching`): no prompts either."""
+    environment = {name: value for name, value in _environment(None).items() if name not in _OFFLINE}
+    if "GIT_ALLOW_PROTOCOL" in os.environ:
+        environment["GIT_ALLOW_PROTOCOL"] = os.environ["GIT_ALLOW_PROTOCOL"]
+    return _COMMAND, {**environment, "GCM_INTERACTIVE": "never"}
+
+
 def git(
     cwd: str | os.PathLike[str],
     *args: str,

@@ -205,3 +205,8 @@ def unique_commits(root: str, ref_or_oid: str, *, excluding_branch: str | None =
         root, "rev-list", "--count", oid, "--not", *exclude, "--branches", "--remotes", "--tags", "--", timeout=30.0
     )
     return int(counted.stdout)
+
+
+def commit_of(root: str, name: str) -> str | None:
+    """The object id that a reference of exactly this full name points to; `None` when there is none."""
+    return _ref_oid(root, name) if _passable(name) else None

@@ -146,6 +146,16 @@ def changes(worktree: str, timeout: float = 10.0) -> tuple[tuple[str, str], ...]
     return tuple(found)
 
 
+def has_anything(worktree: str, timeout: float = 60.0) -> bool:
+    """Whether a worktree differs from its HEAD in anything: a staged or changed file, a new one, an ignored one too."""
+    require_worktree(worktree)
+    raw = git(
+        worktree, "status", "--porcelain=v2", "--untracked-files=normal", "--ignored=traditional",
+        "--ignore-submodules=none", "-z", timeout=timeout,
+    ).stdout  # fmt: skip
+    return bool(raw)
+
+
 def operation(own: Path) -> str | None:
     """What is in progress in the worktree of a git directory, by the files that git keeps for it.
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from devdeck.errors import DeckError, NotFound, UsageError
-from devdeck.git.changing import change
+from devdeck.git.changing import change, patiently
 from devdeck.git.process import git, git_async
 from devdeck.text import one_line
 
@@ -94,7 +94,7 @@ def add_worktree(
         NotFound: There is no repository at `root`, or no such start.
         DeckError: git failed; its words are in the message.
     """
-    from devdeck.git import refs
+    from devdeck.git import refs, remotes
 
     if create:
         refs.require_branch_name(branch)
@@ -103,33 +103,40 @@ def add_worktree(
     if not create:
         if not refs.local_branch_exists(root, branch):
             raise NotFound(f"no branch {one_line(branch, limit=120)!r} in {root}")
-        _guarded(root, path, None, "worktree", "add", "--", path, branch)
+        _populate(root, path, branch)
         return
     if refs.local_branch_exists(root, branch):
         raise DeckError(f"a branch {branch!r} exists already", "use it, or choose another name", code="branch-exists")
-    oid = refs.resolve_commit(root, start or "HEAD")
-    tracking = "--no-track"
-    if track and start is not None:
-        remote = start if start.startswith("refs/") else f"refs/remotes/{start}"
-        oid, tracking, start = refs.resolve_commit(root, remote), "--track", remote
-    _guarded(
-        root, path, (branch, oid), "worktree", "add", tracking, "-b", branch, "--", path,
-        start if tracking == "--track" and start else oid,
-    )  # fmt: skip
-
-
-def _guarded(root: str, path: str, made: tuple[str, str] | None, *args: str) -> None:
+    followed = remotes.split_tracking(start, remotes.list_remotes(root)) if track and start is not None else None
+    oid = refs.resolve_commit(root, f"refs/remotes/{start}" if followed else start or "HEAD")
     try:
-        change(root, *args, timeout=CHECKOUT_TIMEOUT)
+        # Not by `worktree add -b`: what fails because of somebody's lock can be tried again this way.
+        patiently(root, "branch", "--no-track", "--", branch, oid)
+        _populate(root, path, branch)
+        if followed is not None:
+            remotes.follow(root, branch, followed[0], f"refs/heads/{followed[1]}")
+    except BaseException:
+        with suppress(DeckError):
+            if refs.local_branch_exists(root, branch) and not refs.checked_out_at(root, branch):
+                refs.delete_branch(root, branch, expected_oid=oid)
+        raise
+
+
+def _populate(root: str, path: str, branch: str) -> None:
+    """Make a worktree in a folder that is made here, so that nobody else's is ever taken away."""
+    try:
+        os.makedirs(path)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already", "choose another folder") from None
+    except OSError as error:
+        raise DeckError(f"can't make {path}: {error.strerror}", "check its permissions and the free space") from error
+    try:
+        patiently(root, "worktree", "add", "--", path, branch, timeout=CHECKOUT_TIMEOUT)
     except BaseException:
         with suppress(DeckError):
             remove_worktree(root, path, force=True)
-        if made is not None:
-            from devdeck.git import refs
-
-            with suppress(DeckError):
-                if refs.local_branch_exists(root, made[0]):
-                    refs.delete_branch(root, made[0], expected_oid=made[1])
+        with suppress(OSError):
+            os.rmdir(path)
         raise
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
-from devdeck.git import refs, worktrees
-from devdeck.model import Session
+from devdeck.errors import Missing, Refused
+from devdeck.git import admin as admins
+from devdeck.git import fetching, halfway, refs, remotes, repository, status, worktrees
+from devdeck.git.forge import without_secret
+from devdeck.model import Session, TrashEntry
+from devdeck.text import one_line
 from devdeck.transactions import Site, Step
 
 
@@ -28,6 +36,31 @@ class Reserve(Step, frozen=True, kw_only=True, tag="reserve", tag_field="step"):
         site.store.forget_session(self.session.id)
 
 
+class AddRemote(Step, frozen=True, kw_only=True, tag="add-remote", tag_field="step"):
+    """Add a remote: somebody's fork."""
+
+    repository_path: str
+    name: str
+    url: str
+
+    def words(self) -> str:
+        """The remote and its URL, without a secret in it."""
+        return f"add the remote {self.name} ({one_line(without_secret(self.url), limit=200)})"
+
+    def do(self, site: Site) -> None:
+        """Add it, unless it is there.
+
+        Raises:
+            UsageError: Another remote has that name.
+        """
+        remotes.add_remote(self.repository_path, self.name, self.url)
+
+    def undo(self, site: Site) -> None:
+        """Remove it with what is known of it, unless a branch follows it."""
+        if Path(self.repository_path).is_dir():
+            remotes.remove_remote(self.repository_path, self.name, self.url)
+
+
 class AddWorktree(Step, frozen=True, kw_only=True, tag="add-worktree", tag_field="step"):
     """Make a worktree, and its branch when that is new."""
 
@@ -38,42 +71,114 @@ class AddWorktree(Step, frozen=True, kw_only=True, tag="add-worktree", tag_field
     """Whether the branch is new."""
     start: str | None = None
     """Object id that a new branch starts at."""
-    remote: str | None = None
-    """Remote-tracking branch that a new branch starts at and tracks, such as `origin/x`."""
+    follow: tuple[str, str] | None = None
+    """What a new branch follows: (remote, full name there), such as `origin` and `refs/heads/x`."""
+    fetch: bool = False
+    """Whether that must be fetched first."""
+    key: str = ""
+    """Names what is set aside should it have to be: the session's id."""
 
     def words(self) -> str:
         """The branch and the worktree."""
         if not self.create:
             return f"add the worktree {self.worktree} on the branch {self.branch}"
-        origin = f"{self.remote}, tracking it" if self.remote else (self.start or "HEAD")[:10]
-        return f"make the branch {self.branch} from {origin}; add the worktree {self.worktree}"
+        origin = (self.start or "HEAD")[:10]
+        words = ""
+        if self.follow is not None:
+            origin = f"{_short(*self.follow)}, tracking it"
+            words = f"fetch {_short(*self.follow)}; " if self.fetch else ""
+        return f"{words}make the branch {self.branch} from {origin}; add the worktree {self.worktree}"
 
     def do(self, site: Site) -> None:
-        """Make both; nothing is left of them when it fails."""
-        Path(self.worktree).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        worktrees.add_worktree(
-            self.repository_path,
-            self.worktree,
-            branch=self.branch,
-            create=self.create,
-            start=self.remote or self.start,
-            track=self.remote is not None,
-        )
-
-    def undo(self, site: Site) -> None:
-        """Remove the worktree when nothing was changed in it, and the branch when no commit was made on it.
+        """Make both.
 
         Raises:
-            DeckError: There is work in it.
+            UsageError: Something is in the worktree's place.
+            NotFound: The remote has no such branch any more.
+            DeckError: git failed.
         """
-        if not Path(self.repository_path).is_dir():
+        root = self.repository_path
+        if self._made():
             return
-        if Path(self.worktree).exists():
-            worktrees.remove_worktree(self.repository_path, self.worktree)
+        if self.fetch and self.follow is not None:
+            remote, ref = self.follow
+            fetching.fetch_ref(root, remote, ref, remotes.tracking_ref(remote, ref))
+        worktrees.add_worktree(root, self.worktree, branch=self.branch, create=self.create, start=self.start)
+        if self.create and self.follow is not None:
+            remotes.follow(root, self.branch, *self.follow)
+
+    def _made(self) -> bool:
+        """Whether it is there already, whole, from an attempt that was cut off afterwards."""
+        admin = self._admin()
+        return admin is not None and not halfway.is_half_made(admin) and Path(self.worktree, ".git").is_file()
+
+    def _admin(self) -> Path | None:
+        """Git's folder about the worktree, when it is ours: on our branch, or not yet on any."""
+        common = repository.common_dir(self.repository_path)
+        admin = admins.admin_of(common, self.worktree) if common is not None else None
+        if admin is None or halfway.branch_of(admin) == self.branch or halfway.is_half_made(admin):
+            return admin
+        return None
+
+    def undo(self, site: Site) -> None:
+        """Remove the worktree; set it aside in the trash when it holds work. A branch with new commits stays.
+
+        Raises:
+            DeckError: It can't be removed, or not be set aside.
+        """
+        root = self.repository_path
+        if not Path(root).is_dir():
+            return
+        halfway.stop_git_at(self.worktree)
+        admin = self._admin()
+        if admin is not None and self._holds_work(admin):
+            self._set_aside(site)
+        elif admin is not None:
+            halfway.discard(root, self.worktree)
         else:
-            worktrees.prune(self.repository_path)
-        if self.create and self.start and refs.local_branch_exists(self.repository_path, self.branch):
-            refs.delete_branch(self.repository_path, self.branch, expected_oid=self.start)
+            with suppress(OSError):
+                os.rmdir(self.worktree)  # made for git, which did not come to it; not empty means not ours
+        self._delete_branch()
+
+    def _holds_work(self, admin: Path) -> bool:
+        if not Path(self.worktree).is_dir():
+            return False
+        root, branch = self.repository_path, f"refs/heads/{self.branch}"
+        whole = not halfway.is_half_made(admin) and Path(self.worktree, ".git").is_file()
+        if whole and (status.operation(admin) or status.has_anything(self.worktree)):
+            return True
+        if not refs.local_branch_exists(root, self.branch):
+            return any(child.name != ".git" for child in Path(self.worktree).iterdir())
+        return halfway.holds_more(root, self.worktree, refs.resolve_commit(root, branch))
+
+    def _set_aside(self, site: Site) -> None:
+        from devdeck import keeping
+
+        key = f"start-{self.key or hashlib.sha256(os.fsencode(self.worktree)).hexdigest()[:16]}"
+        part = keeping.set_aside(site.paths, self.repository_path, self.worktree, key, branch=self.branch)
+        name = repository.repository_name(self.repository_path)
+        session = Session(
+            id=self.key or key,
+            label=self.branch,
+            repository=name,
+            repository_path=self.repository_path,
+            worktree=self.worktree,
+            branch=self.branch,
+            managed_branch=self.create,
+            base=self.start,
+        )
+        site.store.save_trash(TrashEntry(id=key, session=session, at=time.time(), parts=(part,)))
+
+    def _delete_branch(self) -> None:
+        root = self.repository_path
+        if not (self.create and self.start and refs.local_branch_exists(root, self.branch)):
+            return
+        with suppress(Refused):  # in use elsewhere, or with commits made since: it is somebody's now
+            refs.delete_branch(root, self.branch, expected_oid=self.start)
+
+
+def _short(remote: str, ref: str) -> str:
+    return f"{remote}/{ref.removeprefix('refs/heads/').removeprefix('refs/')}"
 
 
 class MakeTerminal(Step, frozen=True, kw_only=True, tag="make-terminal", tag_field="step"):
@@ -91,10 +196,11 @@ class MakeTerminal(Step, frozen=True, kw_only=True, tag="make-terminal", tag_fie
             site.terminals.make(self.session)
 
     def undo(self, site: Site) -> None:
-        """End it."""
-        terminal = site.terminals.own(self.session)
-        if terminal is not None:
-            site.terminals.end(terminal)
+        """End it; without tmux there is none."""
+        with suppress(Missing):
+            terminal = site.terminals.own(self.session)
+            if terminal is not None:
+                site.terminals.end(terminal)
 
 
 class Record(Step, frozen=True, kw_only=True, tag="record", tag_field="step"):

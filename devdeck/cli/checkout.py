@@ -1,0 +1,76 @@
+"""checkout and refresh."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from devdeck.cli import made, output
+
+if TYPE_CHECKING:
+    from devdeck.deck import Deck
+
+
+@click.command()
+@click.argument("target")
+@click.option("-p", "--path", default=".", help="Any folder in the repository; the current one by default.")
+@click.option("-l", "--label", help="The session's label; made from TARGET by default.")
+@click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
+@click.option("--offline", is_flag=True, help="Ask no remote: only what is known here.")
+@click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def checkout(
+    deck: Deck,
+    target: str,
+    path: str,
+    label: str | None,
+    open_after: bool,
+    offline: bool,
+    trust: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Make a session for something that exists: a branch, or a pull request.
+
+    TARGET is BRANCH, REMOTE/BRANCH, OWNER:BRANCH (the fork is added as a remote), pr/7, #7, 7, mr/7, !7, or the URL of
+    a pull request or branch on GitHub, GitLab, Gitea or Forgejo. A pull request is on a branch of its own, which
+    `devdeck refresh` or `git pull` brings up to date.
+    """
+    if not dry_run:
+        deck.terminals.require()  # no tmux, no session: found out before anything is made
+    plan = deck.starting.plan_checkout(target, path, label, offline=offline, trust=trust)
+    if dry_run:
+        made.show_plan("check out", plan, json=json)
+    else:
+        made.carry_out(deck, plan, "checkout", open_after=open_after, json=json)
+
+
+@click.command()
+@click.argument("label")
+@output.dry_run_option
+@output.json_option
+@output.with_deck
+def refresh(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
+    """Bring a session's branch up to its upstream or pull request.
+
+    Fetches that and fast-forwards. Refuses (exit status 4) over uncommitted changes, and fails (1) when both sides have
+    commits that the other lacks.
+    """
+    session = deck.sessions.find(label)
+    if dry_run:
+        steps = deck.starting.plan_refresh(session)
+        if json:
+            output.document({"plan": list(steps), "label": session.label})
+        else:
+            output.say(f"would refresh {session.label}:")
+            for step in steps:
+                output.say(f"  - {step}")
+        return
+    came = deck.starting.refresh(session)
+    if json:
+        output.document({"label": session.label, "came": came})
+    else:
+        output.say(came)
