@@ -196,7 +196,7 @@ def visible(text: str) -> str:
 
 def include_words(include: Include) -> str:
     """An include in words: `copy .env`, `link node_modules`."""
-    return one_line(f"{'link' if include.mode is Mode.LINK else 'copy'} {include.pattern}", limit=500)
+    return visible(f"{'link' if include.mode is Mode.LINK else 'copy'} {include.pattern}")
 
 
 def _conditions(when: When) -> list[tuple[str, str | tuple[str, ...]]]:

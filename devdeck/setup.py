@@ -80,12 +80,13 @@ class Setups:
         foreign = session is not None and trust.is_foreign(session)
         return not foreign or (session is not None and self._store.is_trusted(trust.consent(digest, session.id)))
 
-    def trust(self, path: str, *, digest: str | None = None) -> None:
+    def trust(self, path: str, *, digest: str | None = None, session: Session | None = None) -> None:
         """Trust the configuration of the repository at `path` as it is now.
 
         Args:
             path: Any folder of the repository.
             digest: What the user has seen (`Setup.digest`); anything when not given.
+            session: A session of somebody else's code in which it is trusted, too.
 
         Raises:
             Refused: It is not what the user has seen any more.
@@ -95,8 +96,8 @@ class Setups:
         now = trust.digest(config)
         if digest is not None and now != digest:
             raise Refused(f"{config.file or path} was changed since it was shown", "look at it again", code="changed")
-        if now:
-            self._store.trust(now, config.repository_path)
+        for each in _digests(config, session):
+            self._store.trust(each, config.repository_path)
 
     def distrust(self, path: str) -> int:
         """Take back all trust in the configuration of the repository at `path`; returns how many contents had it."""
@@ -335,10 +336,16 @@ STARTING = 30.0
 """Seconds that a sequence may take to begin."""
 
 
-def _trusting(session: Session, config: RepoConfig) -> Trust:
+def _digests(config: RepoConfig, session: Session | None) -> tuple[str, ...]:
+    """What is remembered when a configuration is trusted (in a session)."""
     digest = trust.digest(config)
-    digests = (digest, trust.consent(digest, session.id)) if trust.is_foreign(session) else (digest,)
-    return Trust(file=config.file, repository_path=config.repository_path, digests=digests)
+    if not digest:
+        return ()
+    return (digest, trust.consent(digest, session.id)) if session and trust.is_foreign(session) else (digest,)
+
+
+def _trusting(session: Session, config: RepoConfig) -> Trust:
+    return Trust(file=config.file, repository_path=config.repository_path, digests=_digests(config, session))
 
 
 def _typed(place: Member, command: Command, variables: dict[str, str]) -> str:
