@@ -27,6 +27,8 @@ VERBS = {
     "rename": "devdeck.cli.managing:rename",
     "adopt": "devdeck.cli.managing:adopt",
     "import": "devdeck.cli.managing:import_",
+    "init": "devdeck.cli.config:init",
+    "config": "devdeck.cli.config:config",
     "doctor": "devdeck.cli.doctor:doctor",
     "completion": "devdeck.cli.completion:completion",
     "help": "devdeck.cli.help:help_",
