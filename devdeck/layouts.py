@@ -111,9 +111,10 @@ def _build_window(tmux: TmuxServer, terminal_id: str, session: Session, shape: W
     places = [_place(pane, home, missing) for pane in shape.panes[:MOST_PANES]] or [home]
     name = member.repository if member else ""
     window = windows.new_shell_window(tmux, terminal_id, cwd=places[0], env=env, member=name)
+    last = window
     for place in places[1:]:
         try:
-            windows.split(tmux, window, cwd=place, env=env)
+            last = windows.split(tmux, last, cwd=place, env=env)
         except BackendError as error:
             if "no space" not in error.message:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from backends.base import BackendError
 from devdeck import discover, layouts, owner
 from devdeck.boundary import translated
 from devdeck.errors import DeckError, NotFound
@@ -103,11 +105,11 @@ class Terminals:
         Until it is complete it carries another mark: one that was cut off half-way is not taken for the session's.
         """
         building = f"{session.id}~{owner.me()}" if layout.windows else session.id
+        name = f"{session.repository}-{folder_name(session.label)}"
         with translated():
-            self._end_abandoned(session)
             size = layout.windows[0] if layout.windows else None
             terminal = self.tmux.new_session(
-                name=f"{session.repository}-{folder_name(session.label)}",
+                name=name,
                 cwd=session.worktree,
                 devdeck_id=building,
                 env=layouts.variables(session),
@@ -121,6 +123,9 @@ class Terminals:
                 if (other := self.own(session)) is not None:  # another devdeck was faster
                     self.tmux.kill_session(terminal.id)
                     return other, ()
+                if self._end_abandoned(session):
+                    with contextlib.suppress(BackendError):  # then it keeps the name with a number
+                        self.tmux.rename_session(terminal.id, name)
                 self.tmux.mark(terminal.id, session.id)
             except BaseException:
                 self.tmux.kill_session(terminal.id)
@@ -130,11 +135,15 @@ class Terminals:
             raise DeckError(f"the terminal of {session.label!r} ended as soon as it was made", "does its shell start?")
         return made, missing
 
-    def _end_abandoned(self, session: Session) -> None:
+    def _end_abandoned(self, session: Session) -> bool:
+        """End what a devdeck that was killed has made of this terminal; tells whether there was something."""
+        ended = False
         for terminal in self.tmux.terminals(detail=False):
             whose, _, who = terminal.devdeck_id.partition("~")
             if who and whose == session.id and not owner.is_alive(who):
                 self.tmux.kill_session(terminal.id)
+                ended = True
+        return ended
 
     def end(self, terminal: Terminal) -> None:
         """End a tmux session with what runs in it; one that has ended is no error."""

@@ -130,15 +130,17 @@ def new_shell_window(server: Processes, session_id: str, *, cwd: str, env: Mappi
     return window
 
 
-def split(server: Processes, window_id: str, *, cwd: str, env: Mapping[str, str]) -> str:
-    """Add a pane with the user's shell to a window; returns its id. All panes get room alike, so that one more fits.
+def split(server: Processes, target: str, *, cwd: str, env: Mapping[str, str]) -> str:
+    """Add a pane with the user's shell behind another one (or behind a window's only one); returns its id.
+
+    All panes of the window get room alike, so that one more fits.
 
     Raises:
         BackendError: There is no room for it, or tmux refused otherwise.
     """
-    making = ["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", window_id, *_variables(env)]
-    output = server.run(making, ["select-layout", "-t", window_id, "tiled"], cwd=cwd)
-    return _made(output, "pane", window_id)
+    making = ["split-window", "-d", "-P", "-F", "#{pane_id}", "-t", target, *_variables(env)]
+    output = server.run(making, ["select-layout", "-t", target, "tiled"], cwd=cwd)
+    return _made(output, "pane", target)
 
 
 def arrange(server: Processes, window_id: str, shape: WindowShape) -> None:

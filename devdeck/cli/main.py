@@ -16,8 +16,8 @@ VERBS = {
     "ls": "devdeck.cli.listing:ls",
     "status": "devdeck.cli.status:status",
     "workspace": "devdeck.cli.workspace:workspace",
-    "open": "devdeck.cli.sessions:open_",
-    "send": "devdeck.cli.sessions:send",
+    "open": "devdeck.cli.terminals:open_",
+    "send": "devdeck.cli.send:send",
     "rm": "devdeck.cli.sessions:rm",
     "run": "devdeck.cli.jobs:run",
     "test": "devdeck.cli.tests:test",
@@ -32,12 +32,14 @@ VERBS = {
     "doctor": "devdeck.cli.doctor:doctor",
     "completion": "devdeck.cli.completion:completion",
     "help": "devdeck.cli.help:help_",
+    "restore": "devdeck.cli.terminals:restore",
+    "control-center": "devdeck.cli.terminals:control_center",
     "demo": "devdeck.cli.dashboard:demo",
 }
 """Verb → where its command is, in the order of the help."""
 
-ALIASES = {"create": "start", "o": "open", "list": "ls", "control-center": ""}
-"""Other spellings; an empty target is the dashboard."""
+ALIASES = {"create": "start", "o": "open", "list": "ls"}
+"""Other spellings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,20 +1,19 @@
-"""start, open, send and rm."""
+"""start and rm."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from devdeck.cli import made, output, views
+from devdeck.cli.going import go as _go  # noqa: F401 - for the verbs of workspaces
 from devdeck.errors import DeckError, Refused
-from devdeck.model import Session
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.live import Handoff, RemovalPlan
+    from devdeck.live import RemovalPlan
 
 
 @click.command()
@@ -59,86 +58,6 @@ def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...] = ()) -
         output.say(f"  - {step}")
     for warning in warnings:
         output.say(f"  ! {warning}")
-
-
-def _go(deck: Deck, handoff: Handoff) -> None:
-    """Attach by becoming tmux; where the client was switched there is nothing left to do."""
-    if handoff.argv:
-        if not os.isatty(0):
-            raise DeckError("can't attach: standard input is no terminal", "run it in a terminal, or use `devdeck`")
-        deck.close()
-        os.execvp(handoff.argv[0], handoff.argv)
-
-
-@click.command(name="open")
-@click.argument("label", required=False)
-@output.json_option
-@output.with_deck
-def open_(deck: Deck, label: str | None, json: bool) -> None:
-    """Go to a session's terminal; `-` is the one before.
-
-    Without LABEL: the session of the current folder, else the one visited last. Inside tmux the client is switched,
-    outside tmux attaches.
-    """
-    session = _target(deck, label)
-    handoff = deck.terminals.hand_off(session)
-    if json:
-        output.document({"session": session.label, "switched": not handoff.argv, "attach": list(handoff.argv) or None})
-        return
-    _go(deck, handoff)
-
-
-def _target(deck: Deck, label: str | None) -> Session:
-    if label == "-":
-        return deck.sessions.previous(deck.sessions.here())
-    if label is not None:
-        return deck.sessions.find(label)
-    place = Path.cwd()
-    for session in deck.sessions.all():
-        if place.is_relative_to(session.worktree):
-            return session
-    return deck.sessions.previous(None)
-
-
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("target")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@output.dry_run_option
-@output.json_option
-@output.with_deck
-def send(deck: Deck, target: str, command: tuple[str, ...], dry_run: bool, json: bool) -> None:
-    """Type COMMAND and Enter into a session's terminal, or into `all`.
-
-    The text is typed as it is: nothing in it is a key name or a tmux command.
-    """
-    text = " ".join(command)
-    sessions = (
-        [s for s in deck.sessions.all() if s.managed] if target.lower() == "all" else [deck.sessions.find(target)]
-    )
-    report = []
-    failures = []
-    for session in sessions:
-        if dry_run:
-            report.append({"label": session.label, "sent": False, "error": None})
-            continue
-        try:
-            deck.terminals.send(session, text)
-            report.append({"label": session.label, "sent": True, "error": None})
-        except DeckError as error:
-            if len(sessions) == 1:
-                raise
-            failures.append(session.label)
-            report.append({"label": session.label, "sent": False, "error": error.message})
-    if json:
-        output.document({"text": text, "dry_run": dry_run, "targets": report})
-    else:
-        for entry in report:
-            verb = "would send to" if dry_run else "sent to" if entry["sent"] else "not sent to"
-            output.say(f"{verb} {entry['label']}" + (f": {entry['error']}" if entry["error"] else ""))
-        if not report:
-            output.say("no sessions")
-    if failures:
-        raise DeckError(f"not sent to {', '.join(failures)}", "`devdeck ls` shows which terminals are alive")
 
 
 @click.command()

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
 from devdeck.errors import NotFound
-from devdeck.importing import mend
-from devdeck.labels import why_not_label
+from devdeck.labels import mend, why_not_label
 from devdeck.model import SessionKind
 from tests.git_support import make_repository, run_git
 from tests.tmux_support import tmux as tmux_command

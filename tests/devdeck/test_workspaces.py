@@ -12,7 +12,7 @@ from backends.tmux.server import TmuxServer
 from devdeck import doctor, workspaces
 from devdeck.deck import Deck
 from devdeck.errors import DeckError, Missing, NotFound, Refused, UsageError
-from devdeck.model import OperationState, Session, SessionKind
+from devdeck.model import JobKind, OperationState, Session, SessionKind
 from devdeck.store import LabelTaken
 from tests.devdeck.killing import POINTS, run_killed
 from tests.git_support import commit, make_repository, run_git
@@ -287,15 +287,11 @@ def test_a_failure_anywhere_takes_everything_back(
     deck.workspaces.start("cart", str(folder))
 
 
-@pytest.mark.parametrize("number", range(0, 9, 2))
+@pytest.mark.parametrize("number", range(1, 8, 2))
 @pytest.mark.parametrize("point", POINTS[1:])
 def test_a_start_that_was_killed_is_settled(deck: Deck, folder: Path, point: str, number: int) -> None:
     """C29."""
-    killed = run_killed(f"deck.workspaces.start('cart', {str(folder)!r})", point, number)
-    if not killed:
-        assert number == 8
-        assert [session.label for session in deck.store.sessions()] == ["cart"]
-        return
+    assert run_killed(f"deck.workspaces.start('cart', {str(folder)!r})", point, number)
     assert doctor.fix(deck) == ("took back start cart",)
     assert nothing_is_left(deck, folder)
     deck.workspaces.start("cart", str(folder))
@@ -331,6 +327,38 @@ def test_without_tmux_nothing_is_made(deck: Deck, folder: Path, monkeypatch: pyt
         patch.setattr(TmuxServer, "version", missing)
         with pytest.raises(Missing):
             deck.workspaces.start("cart", str(folder))
+    assert nothing_is_left(deck, folder)
+
+
+def test_a_terminal_has_one_window_or_one_more_a_repository(deck: Deck, folder: Path) -> None:
+    one = deck.terminals.of(deck.workspaces.start("one", str(folder)))
+    many = deck.terminals.of(deck.workspaces.start("many", str(folder), ["api", "web"], windows=True))
+    assert one is not None
+    assert many is not None
+    assert len(one.panes) == 1
+    place = many.path
+    assert [(pane.member, pane.path) for pane in many.panes] == [
+        ("", place),
+        ("api", f"{place}/api"),
+        ("web", f"{place}/web"),
+    ]
+
+
+def test_what_is_trusted_is_set_up_in_every_repository(deck: Deck, folder: Path) -> None:
+    for name in ("api", "web"):
+        commit(folder / name, {".par.yaml": f"initialization:\n  commands:\n    - echo {name} > made\n"})
+    careful = deck.workspaces.start("careful", str(folder))
+    assert [job for job in deck.work.jobs(careful) if job.kind is JobKind.INIT] == []
+    session = deck.workspaces.start("cart", str(folder), trust=True)
+    until(lambda: all((Path(session.worktree) / name / "made").exists() for name in ("api", "web")))
+    jobs = [job for job in deck.work.jobs(session) if job.kind is JobKind.INIT]
+    assert {Path(job.cwd).name for job in jobs} == {"api", "web"}
+
+
+def test_a_broken_configuration_is_told_before_anything_is_made(deck: Deck, folder: Path) -> None:
+    commit(folder / "web", {".par.yaml": "initialization:\n  commands: [7]\n"})
+    with pytest.raises(UsageError, match=r"^web: "):
+        deck.workspaces.start("cart", str(folder))
     assert nothing_is_left(deck, folder)
 
 
