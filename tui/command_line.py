@@ -38,6 +38,8 @@ class Command(NamedTuple):
     text: str = ""
     path: str = ""
     base: str | None = None
+    label: str = ""
+    """Of a session that is to be made."""
 
 
 class CommandError(Exception):
@@ -179,6 +181,15 @@ def _on_session(action: str) -> tuple[Callable[[str, World], Command], Callable[
     return read, _labels
 
 
+def _on_session_or_all(verb: str) -> tuple[Callable[[str, World], Command], Callable[[str, World], Sequence[str]]]:
+    def read(rest: str, world: World) -> Command:
+        if rest == "all":
+            return Command(verb, words=("all",))
+        return Command(verb, session_id=_session(rest, world) if rest else None)
+
+    return read, lambda rest, world: [name for name in ("all", *sorted(world.labels)) if name.startswith(rest)]
+
+
 def _labels(rest: str, world: World) -> Sequence[str]:
     return [label for label in sorted(world.labels) if label.startswith(rest)]
 
@@ -203,34 +214,72 @@ def _one_of(
     return read, lambda rest, world: [name for name in names(world) if name.startswith(rest)]
 
 
-def _start(rest: str, world: World) -> Command:
-    words = _split(rest)
-    label, path, base = "", "", None
+_OPTIONS = {"-p": "REPOSITORY or PATH", "-b": "REF", "-l": "LABEL", "-r": "NAME,NAME"}
+"""Options of the verbs that make sessions, and what each takes."""
+
+
+def _options(rest: str, allowed: Sequence[str], one: str) -> tuple[str, dict[str, str]]:
+    """One word and options with a value each, in any order."""
+    wanted = ", ".join(f"{option} {_OPTIONS[option]}" for option in allowed)
+    words, found, values = _split(rest), "", {}
     while words:
         word = words.pop(0)
-        if word in ("-p", "-b"):
+        if word in allowed:
             if not words:
-                raise CommandError(f"{word} needs a value", "-p REPOSITORY or PATH, -b REF")
-            value = words.pop(0)
-            path, base = (value, base) if word == "-p" else (path, value)
+                raise CommandError(f"{word} needs a value", wanted)
+            values[word] = words.pop(0)
         elif word.startswith("-"):
-            raise CommandError(f"no option {word}", "-p REPOSITORY or PATH, -b REF")
-        elif label:
-            raise CommandError(f"{word!r} is too much", "one label")
+            raise CommandError(f"no option {word}", wanted)
+        elif found:
+            raise CommandError(f"{word!r} is too much", f"one {one}")
         else:
-            label = word
-    return Command("start", text=label, path=world.repositories.get(path, path), base=base)
+            found = word
+    return found, values
 
 
-def _start_completions(rest: str, world: World) -> Sequence[str]:
-    head, _, last = rest.rpartition(" ")
-    before = head.rpartition(" ")[2]
-    if before in ("-p", "-b"):
-        names = world.repositories if before == "-p" else world.branches
-        return [f"{head} {name}" for name in sorted(names) if name.startswith(last)]
-    if head and not last:
-        return [f"{head} {option} " for option in ("-p", "-b") if option not in head.split()]
-    return ()
+def _start(rest: str, world: World) -> Command:
+    label, values = _options(rest, ("-p", "-b"), "label")
+    path = values.get("-p", "")
+    return Command("start", text=label, path=world.repositories.get(path, path), base=values.get("-b"))
+
+
+def _checkout(rest: str, world: World) -> Command:
+    target, values = _options(rest, ("-p", "-l"), "target")
+    path = values.get("-p", "")
+    return Command("checkout", text=target, path=world.repositories.get(path, path), label=values.get("-l", ""))
+
+
+def _workspace(rest: str, world: World) -> Command:
+    label, values = _options(rest, ("-p", "-r", "-b"), "label")
+    names = tuple(name.strip() for name in values.get("-r", "").split(",") if name.strip())
+    return Command("workspace", text=label, path=values.get("-p", ""), words=names, base=values.get("-b"))
+
+
+def _rename(rest: str, world: World) -> Command:
+    words = _split(rest)
+    if len(words) > 1:
+        raise CommandError(f"{words[1]!r} is too much", "one new label")
+    return Command("rename", text=words[0]) if words else Command("session.rename")
+
+
+def _making(*allowed: str) -> Callable[[str, World], Sequence[str]]:
+    def complete(rest: str, world: World) -> Sequence[str]:
+        head, _, last = rest.rpartition(" ")
+        before = head.rpartition(" ")[2]
+        if before in ("-p", "-b") and before in allowed:
+            names = world.repositories if before == "-p" else world.branches
+            return [f"{head} {name}" for name in sorted(names) if name.startswith(last)]
+        if head and not last and before not in allowed:
+            return [f"{head} {option} " for option in allowed if option not in head.split()]
+        return ()
+
+    return complete
+
+
+def _checkout_completions(rest: str, world: World) -> Sequence[str]:
+    if " " not in rest:
+        return [name for name in world.branches if name.startswith(rest)]
+    return _making("-p", "-l")(rest, world)
 
 
 def _addressed(verb: str, rest: str, world: World) -> tuple[str | None, str]:
@@ -250,8 +299,17 @@ def _run(rest: str, world: World) -> Command:
 
 
 def _send(rest: str, world: World) -> Command:
+    whom, found, text = rest.partition("-- ")
+    if found and whom.strip() in ("all", "marked") and whom.strip() not in world.labels:
+        return Command("send", words=(whom.strip(),), text=text.strip())
     session_id, text = _addressed("send", rest, world)
     return Command("send", session_id=session_id, text=text)
+
+
+def _send_completions(rest: str, world: World) -> Sequence[str]:
+    if " " in rest:
+        return ()
+    return [f"{name} -- " for name in ("all", "marked", *sorted(world.labels)) if name.startswith(rest) and rest]
 
 
 def _test(rest: str, world: World) -> Command:
@@ -274,17 +332,42 @@ def _verbs() -> dict[str, Verb]:
             "start LABEL [-p REPOSITORY] [-b REF]",
             "make a session",
             _start,
-            _start_completions,
+            _making("-p", "-b"),
             aliases=("create", "new"),
         ),
+        Verb(
+            "checkout",
+            "checkout TARGET [-p REPOSITORY] [-l LABEL]",
+            "make a session for a branch or pull request",
+            _checkout,
+            _checkout_completions,
+            aliases=("co",),
+        ),
+        Verb(
+            "workspace",
+            "workspace LABEL [-p FOLDER] [-r NAME,NAME] [-b REF]",
+            "make a session over several repositories",
+            _workspace,
+            _making("-p", "-r", "-b"),
+            aliases=("ws",),
+        ),
+        Verb("rename", "rename [NEW]", "give it another name", _rename, _nothing),
+        Verb("init", "init [LABEL]", "set it up again", *_on_session("session.init")),
         Verb("rm", "rm [LABEL]", "show the plan, then remove", *_on_session("session.remove"), aliases=("remove",)),
+        Verb("undo", "undo", "take back the last change", *_plain("session.undo")),
+        Verb("trash", "trash", "bring removed sessions back", *_plain("deck.trash")),
+        Verb("adopt", "adopt [LABEL]", "make it devdeck's own", *_on_session("session.adopt")),
+        Verb("refresh", "refresh [LABEL]", "bring it up to its upstream", *_on_session("session.refresh")),
+        Verb("restore", "restore [LABEL|all]", "bring back a terminal that is gone", *_on_session_or_all("restore")),
+        Verb("mark", "mark [LABEL|all]", "mark for what is done to many", *_on_session_or_all("mark")),
+        Verb("unmark", "unmark", "take all marks off", *_plain("mark.clear")),
         Verb("test", "test [LABEL] [SELECTION …]", "run tests", _test, _labels),
         Verb("lint", "lint [LABEL]", "run the lint command", *_on_session("run.lint")),
         Verb("build", "build [LABEL]", "run the build command", *_on_session("run.build")),
         Verb("run", "run [LABEL --] COMMAND …", "run a command, no shell", _run, _nothing),
         Verb("rerun", "rerun", "start the newest job's command again", *_plain("run.again")),
         Verb("stop", "stop [LABEL]", "stop what runs", *_on_session("run.stop")),
-        Verb("send", "send [LABEL --] TEXT", "type into its pane", _send, _nothing),
+        Verb("send", "send [LABEL|all|marked --] TEXT", "type into its pane", _send, _send_completions),
         Verb("overview", "overview [LABEL]", "show it", *_on_session("tab.overview"), aliases=("status",)),
         Verb("tests", "tests [LABEL]", "show its results", *_on_session("tab.tests"), aliases=("failures",)),
         Verb("logs", "logs [LABEL]", "show its log", *_on_session("tab.logs"), aliases=("log", "jobs")),

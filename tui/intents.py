@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from textual.app import App
 
 from devdeck.errors import DeckError
-from devdeck.live import LiveDeck, Start
-from devdeck.model import Job, JobKind
+from devdeck.live import LiveDeck
+from devdeck.model import Job, JobKind, Operation
 from tui import editor, handoff
 from tui.widgets.spans import clean
 
@@ -127,22 +128,45 @@ class Intents:
 
         self.spawn(f"stopping {job.title or job.argv[0]}", work)
 
-    def send(self, session_id: str, text: str) -> None:
-        """Type a line into the session's pane."""
+    def adopt(self, session_ids: Sequence[str], label: str | None = None) -> None:
+        """Make sessions of others devdeck's own, each for itself."""
+
+        async def one(session_id: str) -> None:
+            made = await self._deck.adopt(session_id, label)
+            self.toast(f"adopted {made.label}")
+
+        for session_id in session_ids:
+            self.spawn(f"adopting {self._label(session_id)}", partial(one, session_id))
+
+    def refresh(self, session_ids: Sequence[str]) -> None:
+        """Bring branches up to what they follow."""
+
+        async def one(session_id: str) -> None:
+            came = await self._deck.refresh(session_id)
+            self.toast(self._label(session_id), came or "nothing new")
+
+        for session_id in session_ids:
+            self.spawn(f"refreshing {self._label(session_id)}", partial(one, session_id))
+
+    def restore_terminals(self, session_ids: Sequence[str]) -> None:
+        """Bring back terminals that are gone."""
 
         async def work() -> None:
-            await self._deck.send([session_id], text)
-            self.toast(f"sent to {self._label(session_id)}")
+            labels = await self._deck.restore_terminals(session_ids)
+            count = f"{len(labels)} terminal{'' if len(labels) == 1 else 's'}"
+            self.toast(f"{count} restored" if labels else "no terminal was missing", ", ".join(labels))
 
-        self.spawn(f"sending to {self._label(session_id)}", work)
+        many = f"{len(session_ids)} terminals"
+        what = f"the terminal of {self._label(session_ids[0])}" if len(session_ids) == 1 else many
+        self.spawn(f"restoring {what}", work)
 
-    def start(self, label: str, path: str, base: str | None, made: Callable[[str], None]) -> None:
-        """Make a session; `made` is told its id."""
+    def undo(self, undone: Callable[[Operation], None]) -> None:
+        """Take back the last change; `undone` is told which it was."""
 
         async def work() -> None:
-            made((await self._deck.start_session(Start(label=label, path=path, base=base))).id)
+            undone(await self._deck.undo())
 
-        self.spawn(f"starting {label}", work)
+        self.spawn("taking back the last change", work)
 
     def open(self, session_id: str) -> None:
         """Go to the session's terminal."""

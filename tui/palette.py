@@ -19,6 +19,7 @@ from tui.widgets.spans import clean
 LIKELY = (
     "session.open",
     "session.new",
+    "session.checkout",
     "run.test",
     "run.stop",
     "run.shell",
@@ -131,7 +132,7 @@ class RepositoryProvider(DeckProvider):
 
     def _start(self, path: str) -> None:
         if not self.performer.deck.read_only:
-            self.performer.new_session(path=path)
+            self.performer.dialogs.new_session(path=path)
         else:
             self.performer.perform("session.new")
 

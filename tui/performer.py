@@ -11,10 +11,12 @@ from devdeck.live import LiveDeck
 from devdeck.model import Job, JobKind, Operation, SessionState
 from tui.actions import ACTIONS, Context
 from tui.command_line import Command
+from tui.dialogs import Dialogs
 from tui.intents import Intents
+from tui.registry import follows, lacks_terminal
 from tui.screens.detail import TABS, DetailPane
 from tui.widgets.session_list import SessionList
-from tui.widgets.session_order import SORTS, Sort
+from tui.widgets.session_order import SORTS, Sort, lost_terminals
 
 
 class Stage(Protocol):
@@ -62,12 +64,25 @@ class Performer:
         self._deck = deck
         self._intents = intents
         self._stage = stage
+        self.dialogs = Dialogs(app, deck, intents, stage.context, self.select_when_known)
         self.table: dict[str, Callable[[str], None]] = {
             "session.open": intents.open,
             "terminal.open": intents.open,
-            "session.new": lambda _: self.new_session(),
-            "session.remove": self._remove,
-            "session.send": self._send,
+            "session.new": lambda _: self.dialogs.new_session(),
+            "session.checkout": lambda _: self.dialogs.checkout(),
+            "session.workspace": lambda _: self.dialogs.workspace(),
+            "session.rename": lambda id_: self.dialogs.rename(id_),
+            "session.init": lambda id_: self.dialogs.initialize(id_),
+            "session.remove": lambda id_: self._remove((id_,)),
+            "session.undo": lambda _: self._undo(),
+            "session.adopt": lambda id_: self._adopt((id_,)),
+            "session.refresh": lambda id_: self._refresh((id_,)),
+            "session.restore": lambda id_: self._restore((id_,)),
+            "session.restore-all": lambda _: self._restore_all(),
+            "mark.toggle": lambda _: stage.sessions.toggle_mark(),
+            "mark.all": lambda _: stage.sessions.mark_all(),
+            "mark.clear": lambda _: stage.sessions.clear_marks(),
+            "session.send": lambda id_: self._send(id_),
             "view.next-session": lambda _: stage.sessions.move(1),
             "view.previous-session": lambda _: stage.sessions.move(-1),
             "session.copy": self._copy,
@@ -106,9 +121,18 @@ class Performer:
             "deck.help": lambda _: self._help(),
             "deck.palette": lambda _: self._palette(),
             "deck.command": lambda _: stage.open_command_bar(":"),
+            "deck.trash": lambda _: self._trash(),
             "deck.theme": lambda _: self._themes(),
             "deck.quit": lambda _: self.quit(),
         }
+        self.many: dict[str, Callable[[tuple[str, ...]], None]] = {
+            "session.remove": self._remove,
+            "session.adopt": self._adopt,
+            "session.refresh": self._refresh,
+            "session.restore": self._restore,
+            "run.test": self._test_many,
+        }
+        """Actions that are done to all marked sessions at once."""
 
     def perform(self, id_: str, session_id: str | None = None) -> bool:
         """Do an action, or say why it can't be done now.
@@ -123,10 +147,13 @@ class Performer:
         action = ACTIONS[id_]
         context = self._stage.context()
         if session_id is not None:
-            context = context._replace(selected=self._deck.state.sessions.get(session_id))
+            context = context._replace(selected=self._deck.state.sessions.get(session_id), marked=())
         if why := action.enabled(context):
             self._intents.toast(action.title, why, "warning")
             return False
+        if context.marked and id_ in self.many:
+            self.many[id_](tuple(state.session.id for state in context.marked))
+            return True
         target = context.selected.session.id if context.selected is not None else ""
         self.table[id_](target)
         return True
@@ -162,19 +189,6 @@ class Performer:
     def _state(self, session_id: str) -> SessionState:
         return self._deck.state.sessions[session_id]
 
-    def new_session(self, label: str = "", path: str = "", base: str = "") -> None:
-        """Show the dialog, filled in as far as is known."""
-        from tui.screens.new_session import NewSession
-
-        selected = self._stage.context().selected
-        where = path or (selected.session.repository_path if selected is not None else "")
-
-        def made(session_id: str | None) -> None:
-            if session_id is not None:
-                self.select_when_known(session_id)
-
-        self._app.push_screen(NewSession(self._deck, label=label, path=where, base=base), made)
-
     def select_when_known(self, session_id: str) -> None:
         """Select a session that was just made: now, or as soon as the list knows it."""
         self._stage.sessions.set_filter("")
@@ -182,23 +196,57 @@ class Performer:
         self._stage.sessions.select(session_id)
         self._stage.sessions.focus()
 
-    def _remove(self, session_id: str) -> None:
-        from tui.screens.removal import RemoveSession
+    def _remove(self, session_ids: tuple[str, ...]) -> None:
+        from tui.screens.removal import RemoveSessions
 
-        def removed(operation: Operation | None) -> None:
-            if operation is not None:
-                self._intents.toast(f"removed {operation.label}", operation.undo)
+        def removed(operations: tuple[Operation, ...] | None) -> None:
+            if not operations:
+                return
+            what = operations[0].label if len(operations) == 1 else f"{len(operations)} sessions"
+            back = f"{ACTIONS['session.undo'].key} brings {'it' if len(operations) == 1 else 'the last one'} back"
+            more = f" · {ACTIONS['deck.trash'].key} shows all" if len(operations) > 1 else ""
+            self._intents.toast(f"removed {what} · {back}{more}")
 
-        self._app.push_screen(RemoveSession(self._deck, self._state(session_id).session), removed)
+        whole = [self._state(id_).session for id_ in session_ids if self._state(id_).session.parent is None]
+        self._app.push_screen(RemoveSessions(self._deck, whole), removed)
+
+    def _undo(self) -> None:
+        def undone(operation: Operation) -> None:
+            what = "brought back" if operation.verb == "remove" else f"took back: {operation.verb}"
+            self._intents.toast(f"{what} {operation.label}")
+            if operation.verb == "remove" and operation.session_id is not None:
+                self.select_when_known(operation.session_id)
+
+        self._intents.undo(undone)
+
+    def _trash(self) -> None:
+        from tui.screens.trash import Trash
+
+        def restored(session_id: str | None) -> None:
+            if session_id is not None:
+                self.select_when_known(session_id)
+
+        self._app.push_screen(Trash(self._deck), restored)
+
+    def _adopt(self, session_ids: tuple[str, ...]) -> None:
+        self._intents.adopt([id_ for id_ in session_ids if not self._state(id_).session.managed])
+
+    def _refresh(self, session_ids: tuple[str, ...]) -> None:
+        self._intents.refresh([id_ for id_ in session_ids if follows(self._state(id_))])
+
+    def _restore(self, session_ids: tuple[str, ...]) -> None:
+        self._intents.restore_terminals([id_ for id_ in session_ids if lacks_terminal(self._state(id_))])
+
+    def _restore_all(self) -> None:
+        gone = lost_terminals(self._deck.state)
+        if gone:
+            self._intents.restore_terminals(gone)
+        else:
+            self._intents.toast("no terminal is missing")
 
     def _send(self, session_id: str) -> None:
-        from tui.screens.send_text import SendText
-
-        def typed(text: str | None) -> None:
-            if text is not None:
-                self._intents.send(session_id, text)
-
-        self._app.push_screen(SendText(self._state(session_id)), typed)
+        selected = self._stage.sessions.selected
+        self.dialogs.send(session_id if session_id != (selected or "") else None)
 
     def _copy(self, session_id: str) -> None:
         worktree = self._state(session_id).session.worktree
@@ -223,7 +271,18 @@ class Performer:
     # Jobs
 
     def _test(self, session_id: str) -> None:
-        self.run_tests(session_id, ())
+        if self._state(session_id).session.members:
+            self._test_many((session_id,))
+        else:
+            self.run_tests(session_id, ())
+
+    def _test_many(self, session_ids: tuple[str, ...]) -> None:
+        """Run the tests of each; those of a workspace are its repositories'."""
+        states = self._deck.state.sessions
+        parts = ((id_ for id_ in states[it].session.member_ids if id_ in states) for it in session_ids)
+        each = (part or (it,) for it, part in zip(session_ids, map(tuple, parts), strict=True))
+        for session_id in dict.fromkeys(id_ for few in each for id_ in few):
+            self._intents.test(session_id)
 
     def run_tests(self, session_id: str, selection: tuple[str, ...]) -> None:
         """Run tests and have them in view."""
@@ -309,10 +368,21 @@ class Performer:
             "shell": lambda it: self._gated("run.shell", it, lambda id_: self._shell(id_, it.text)),
             "run": lambda it: self._gated("run.shell", it, lambda id_: self._run(id_, it.words)),
             "test": lambda it: self._gated("run.test", it, lambda id_: self.run_tests(id_, it.words)),
-            "send": lambda it: self._gated(
-                "session.send", it, lambda id_: self._intents.send(id_, it.text) if it.text else self._send(id_)
+            "send": lambda it: self._gated("session.send", it, lambda _: self._send_now(it)),
+            "start": lambda it: self._gated(
+                "session.new", it, lambda _: self.dialogs.start_now(it.text, it.path, it.base)
             ),
-            "start": self._start,
+            "checkout": lambda it: self._gated(
+                "session.checkout", it, lambda _: self.dialogs.checkout_now(it.text, it.path, it.label)
+            ),
+            "workspace": lambda it: self._gated(
+                "session.workspace",
+                it,
+                lambda _: self.dialogs.workspace(it.text, it.path, it.words, it.base or ""),
+            ),
+            "rename": lambda it: self._gated("session.rename", it, lambda id_: self.dialogs.rename_now(id_, it.text)),
+            "restore": self._restore_named,
+            "mark": self._mark,
             "go": lambda it: self.go(it.session_id or ""),
             "filter": lambda it: self._stage.sessions.set_filter(it.text),
             "sort": self._sort_by,
@@ -326,8 +396,8 @@ class Performer:
             context = context._replace(selected=self._deck.state.sessions.get(command.session_id))
         if why := ACTIONS[action].enabled(context):
             self._intents.toast(ACTIONS[action].title, why, "warning")
-        elif context.selected is not None:
-            do(context.selected.session.id)
+        else:
+            do(context.selected.session.id if context.selected is not None else "")
 
     def _shell(self, session_id: str, text: str) -> None:
         self._intents.shell(session_id, text)
@@ -337,16 +407,8 @@ class Performer:
         self._intents.run(session_id, argv)
         self._in_view("logs", session_id)
 
-    def _start(self, command: Command) -> None:
-        if why := ACTIONS["session.new"].enabled(self._stage.context()):
-            self._intents.toast("New session", why, "warning")
-            return
-        selected = self._stage.context().selected
-        path = command.path or (selected.session.repository_path if selected is not None else "")
-        if command.text and path and not self._deck.check_label(command.text):
-            self._intents.start(command.text, path, command.base, self.select_when_known)
-        else:
-            self.new_session(command.text, path, command.base or "")
+    def _send_now(self, command: Command) -> None:
+        self.dialogs.send_now(command.session_id, command.words[0] if command.words else "", command.text)
 
     def go(self, session_id: str) -> None:
         """Select a session; a filter that hides it is taken off."""
@@ -354,6 +416,18 @@ class Performer:
             self._stage.sessions.set_filter("")
             self._stage.sessions.select(session_id)
         self._stage.sessions.focus()
+
+    def _restore_named(self, command: Command) -> None:
+        self.perform("session.restore-all" if command.words else "session.restore", command.session_id)
+
+    def _mark(self, command: Command) -> None:
+        sessions = self._stage.sessions
+        if command.words:
+            sessions.mark_all()
+        elif command.session_id is not None:
+            sessions.mark(command.session_id)
+        else:
+            sessions.toggle_mark()
 
     def _sort_by(self, command: Command) -> None:
         order = next((it for it in SORTS if it in command.words), None)

@@ -14,7 +14,7 @@ from tests.tui.fake import NOW, FakeDeck, session, varied
 from tui.performer import GLANCED
 from tui.screens.help import Help
 from tui.screens.new_session import NewSession
-from tui.screens.removal import RemoveSession
+from tui.screens.removal import RemoveSessions
 from tui.theme import load_themes
 
 MakeDeck = Callable[..., FakeDeck]
@@ -242,7 +242,7 @@ async def test_removal_shows_the_plan_and_takes_two_steps_when_work_would_go(mak
     async with driving(deck) as it:
         await it.press("x")
         await it.until(lambda: "3 [commits] not pushed" in it.text())
-        assert isinstance(it.app.screen, RemoveSession)
+        assert isinstance(it.app.screen, RemoveSessions)
         await it.press("enter")
         await it.press("y")
         assert not deck.named("remove_session")
@@ -267,12 +267,17 @@ async def test_removal_without_risk_takes_enter_and_escape_keeps(make_deck: Make
         assert len(deck.state.sessions) == 6
 
 
-async def test_a_session_of_others_is_not_removed(make_deck: MakeDeck) -> None:
+async def test_what_the_deck_forbids_is_not_removed(make_deck: MakeDeck) -> None:
     deck = make_deck(0)
-    deck.put([SessionState(session=session("x", "theirs", managed=False))])
+    theirs = session("x", "theirs", managed=False)
+    deck.put([SessionState(session=theirs)])
+    deck.plans["x"] = RemovalPlan(session=theirs, steps=(), risks=(), forbidden="it is the main worktree [of] api")
     async with driving(deck) as it:
         await it.press("x")
-        assert "did not make" in it.toasts()
+        await it.until(lambda: "It can't be removed: it is the main worktree [of] api" in it.text())
+        await it.press("enter", "F", "y")
+        assert not deck.named("remove_session")
+        await it.press("escape")
         assert len(it.app.screen_stack) == 1
 
 
@@ -313,7 +318,7 @@ async def test_sends_text(make_deck: MakeDeck) -> None:
         await it.type("make [x]")
         await it.press("enter")
         await it.until(lambda: deck.named("send"))
-        assert deck.named("send") == [(deck.id_of("dark-mode"), "make [x]")]
+        assert deck.named("send") == [((deck.id_of("dark-mode"),), "make [x]", False)]
 
 
 async def test_help_is_made_from_the_actions_and_is_searched(make_deck: MakeDeck) -> None:

@@ -198,6 +198,8 @@ def marks(state: SessionState) -> dict[str, Line]:
         found["tests"] = cell
     if running := len(state.running):
         found["logs"] = (Span(f"● {running}" if running > 1 else "●", Tone.RUNNING),)
+    elif state.init_failed:
+        found["logs"] = (Span("✗", Tone.FAILED),)
     git = state.git.value
     if git is not None and git.conflicts:
         found["git"] = (Span(f"!{git.conflicts}", Tone.CONFLICT),)

@@ -130,7 +130,14 @@ class MainScreen(Screen[None]):
 
     # Facts in
 
+    @property
+    def _there(self) -> bool:
+        """Whether there are widgets to show facts in; timers may ring before and after."""
+        return self.is_mounted and self.is_running
+
     def _facts_changed(self, changes: Changes) -> None:
+        if not self._there:
+            return
         state = self._deck.state
         if changes.sessions or changes.membership:
             self.sessions.show(state, self._deck.now())
@@ -159,6 +166,7 @@ class MainScreen(Screen[None]):
             read_only=self._deck.read_only,
             selected=self.selected,
             values=not self.graphs.region,
+            marked=len(self.sessions.marked),
         )
 
     def _show_keys(self) -> None:
@@ -166,6 +174,8 @@ class MainScreen(Screen[None]):
 
     def _age(self) -> None:
         """Ages move: each second where something runs, every few seconds where all are older than that."""
+        if not self._there:
+            return
         self._ages += 1
         states = self._deck.state.sessions
         running = any(states[id_].running for id_ in self.sessions.visible_ids() if id_ in states)
@@ -177,7 +187,7 @@ class MainScreen(Screen[None]):
         self._show_status()
 
     def _busy_changed(self) -> None:
-        if not self.is_mounted:
+        if not self._there:
             return
         if self._intents.busy and self._spinner is None:
             self._spinner = self.set_interval(SPIN, self._spin, name="spinner")
@@ -209,15 +219,22 @@ class MainScreen(Screen[None]):
         self._show_selected()
         self._show_status()
 
+    @on(SessionList.Marked)
+    def _marks_changed(self) -> None:
+        self._show_status()
+        self._show_keys()
+
     @on(SessionList.ViewChanged)
     def _look(self) -> None:
-        self._deck.look_at(self.sessions.selected, self.sessions.visible_ids())
+        self._deck.look_at(self.sessions.selected, self.sessions.with_members(self.sessions.visible_ids()))
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw graphs and status for the new size."""
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
+        if not self._there:
+            return
         self._share_room()
         self.graphs.show(self._deck, self.selected)
         self._show_status()
@@ -236,10 +253,15 @@ class MainScreen(Screen[None]):
             read_only=self._deck.read_only,
             loaded=self._deck.state.loaded,
             selected=selected,
+            marked=tuple(self._deck.state.sessions[id_] for id_ in self._marked()),
             job=shown or newest,
             failure_open=tests is not None and tests.chosen is not None,
             can_hand_over=not handoff.why_not(self.app),
         )
+
+    def _marked(self) -> tuple[str, ...]:
+        """Marked sessions that are still there: the list may not have heard of it yet."""
+        return tuple(id_ for id_ in self.sessions.marked if id_ in self._deck.state.sessions)
 
     def _scope(self) -> str:
         focused = self.focused
@@ -289,7 +311,7 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._resized)
 
     def go_back(self) -> None:
-        """One level out: the failure, its source, the search, the zoom, the detail, the filter."""
+        """One level out: the failure, its source, the search, the zoom, the detail, the filter, the marks."""
         tab: Any = self.detail.tab(self.detail.current)
         if self._scope() == "tests" and tab.chosen is not None:
             tab.action_close()
@@ -302,8 +324,10 @@ class MainScreen(Screen[None]):
             self.sessions.focus()
         elif self.focused is not self.sessions:
             self.sessions.focus()
-        else:
+        elif self.sessions.filter_text:
             self._filter("")
+        else:
+            self.sessions.clear_marks()
 
     # Clicks and messages
 
@@ -316,7 +340,10 @@ class MainScreen(Screen[None]):
         self.performer.perform(f"tab.{event.target}")
 
     @on(Bar.Pressed, "#status")
-    def _trouble_clicked(self, event: Bar.Pressed) -> None:
+    def _status_clicked(self, event: Bar.Pressed) -> None:
+        if event.target in ACTIONS:
+            self.performer.perform(event.target)
+            return
         health = self._deck.state.collectors.get(event.target.removeprefix("trouble:"))
         if health is not None:
             self._intents.toast(health.message, health.hint, "warning")

@@ -32,7 +32,10 @@ class Words(LineView):
 
 
 class LogsTab(SessionTab):
-    """Shows the newest job unless an older one is chosen; a job that starts is shown at once."""
+    """Shows the newest job unless an older one is chosen; a job that starts is shown at once.
+
+    Where setting the session up failed, that log comes first.
+    """
 
     BINDING_GROUP_TITLE = "Logs"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_source", "Close the source", show=False)]
@@ -81,9 +84,16 @@ class LogsTab(SessionTab):
         newest = jobs[0].id if jobs else None
         if session_changed or newest != self._newest:
             wanted = self._wanted[0] if self._wanted is not None else None
-            self._chosen = wanted if any(job.id == wanted for job in jobs) else None
+            first = self._broken() if session_changed else None
+            self._chosen = wanted if any(job.id == wanted for job in jobs) else first
         self._newest = newest
         self._draw()
+
+    def _broken(self) -> str | None:
+        """The job that failed to set the session up, to be seen first unless something runs."""
+        if self.state is None or self.state.running or self.state.failed_initialization is None:
+            return None
+        return self.state.failed_initialization.id
 
     def _draw(self) -> None:
         job = self.job

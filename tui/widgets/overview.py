@@ -15,18 +15,23 @@ from devdeck.model import (
     Operation,
     OperationState,
     RunState,
+    SessionKind,
     SessionState,
     Terminal,
     TestRun,
 )
+from tui.actions import ACTIONS
 from tui.widgets import rows
 from tui.widgets.line_view import LineView, message_lines
 from tui.widgets.plot import format_value
+from tui.widgets.session_order import status_of
 from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten, width_of, wrapped
 from tui.widgets.tab import SessionTab
 
 REST = 0.12
 """Seconds that a selection must rest before commits and operations are asked for."""
+LONGEST_DETAIL = 80
+"""Cells of an operation's words."""
 NAME_WIDTH = 10
 """Cells of the column with the names of facts."""
 
@@ -142,6 +147,8 @@ def terminal_fact(state: SessionState, now: float) -> Line:
             return fact("terminal", Span("✗ ", Tone.ERROR), Span(clean(known.error), Tone.ERROR))
         if known.at is None:
             return fact("terminal", Span("… reading", Tone.MUTED))
+        if state.session.parent is not None:
+            return fact("terminal", Span("that of its workspace", Tone.MUTED))
         return fact("terminal", Span("⊘ none", Tone.MUTED), Span(" · enter makes one", Tone.MUTED))
     windows = len({pane.window_id for pane in terminal.panes})
     pane = terminal.active_pane
@@ -157,20 +164,55 @@ def terminal_fact(state: SessionState, now: float) -> Line:
     )
 
 
-def job_line(job: Job, now: float) -> Line:
-    """A job: its verdict as glyph and words, its name, how long it took and how long ago."""
+def setup_fact(state: SessionState) -> tuple[Line, ...]:
+    """That setting the session up failed, and where to see why; nothing while all is well."""
+    job = state.failed_initialization
+    if job is None:
+        return ()
+    keys = f" · {ACTIONS['tab.logs'].key} shows its log, {ACTIONS['session.init'].key} sets it up again"
+    words = f"✗ init failed: {rows.command_name(job)} · {job.verdict}"
+    return (fact("setup", Span(words, Tone.FAILED), Span(keys, Tone.MUTED)),)
+
+
+def member_line(state: SessionState, now: float, width: int) -> Line:
+    """A repository of a workspace: its glyph, name, branch where that is another, changes and tests."""
+    it = rows.status(state)
+    name = fit((Span(f" {it.glyph} ", it.tone), Span(rows.name_of(state), Tone.LABEL)), max(12, min(26, width // 3)))
+    cells = (
+        (Span(rows.told_branch(state), Tone.BRANCH),),
+        rows.git_cell(state, now) or (Span("clean", Tone.MUTED),),
+        rows.runs_cell(state, now) if state.running or state.init_failed else (),
+        rows.test_cell(state.run),
+    )
+    return line(name, *(part for cell in cells if width_of(cell) for part in ("  ", *cell)))
+
+
+def job_line(job: Job, now: float, whose: str = "") -> Line:
+    """A job: its verdict as glyph and words, its name, how long it took and how long ago.
+
+    Args:
+        job: The job.
+        now: UNIX seconds.
+        whose: The repository that it runs in, for the jobs of a workspace.
+    """
+    place = Span(f" in {whose}" if whose else "", Tone.MUTED)
     if job.running:
         since = now - job.started_at if job.started_at is not None else None
         words = f"for {rows.span_of_time(since)}" if since is not None else str(job.state)
         return fact(
-            str(job.kind), Span("● ", Tone.RUNNING), Span(rows.job_name(job)), Span(f" · running {words}", Tone.RUNNING)
+            str(job.kind),
+            Span("● ", Tone.RUNNING),
+            Span(rows.command_name(job)),
+            place,
+            Span(f" · running {words}", Tone.RUNNING),
         )
     bad = job.failed or (not job.stopped and job.exit_status is None)
     took = f" · {rows.span_of_time(job.duration)}" if job.duration is not None else ""
     return fact(
         str(job.kind),
         Span("✗ " if bad else "– " if job.stopped else "✓ ", Tone.FAILED if bad else Tone.MUTED),
-        Span(rows.job_name(job)),
+        Span(rows.command_name(job)),
+        place,
         Span(f" · {job.verdict}", Tone.FAILED if bad else Tone.MUTED),
         Span(f" · {clean(job.reason, 120)}" if job.reason else "", Tone.ERROR),
         Span(took, Tone.MUTED),
@@ -203,11 +245,19 @@ def commit_line(commit: Commit, now: float, width: int) -> Line:
     return line(head, fit((Span(clean(commit.subject, 300)),), room), tail)
 
 
+def brief(detail: str) -> str:
+    """What was done, short enough for a line: programs by their names, folders from home, the rest cut."""
+    home = os.path.expanduser("~")
+    first, *rest = clean(detail, 600).split(" ")
+    words = (os.path.basename(first) or first, *(rows.path_hint(word, home) for word in rest))
+    return shorten(" ".join(words), LONGEST_DETAIL)
+
+
 def operation_line(operation: Operation, now: float, width: int) -> Line:
     """An operation: state, verb, detail, how to undo it, age."""
     glyph, tone = _OPERATIONS[operation.state]
     tail = Span(f"  {rows.age(now - operation.started_at)}".rjust(6), Tone.MUTED)
-    words = clean(operation.detail, 300) or clean(operation.label, 80)
+    words = brief(operation.detail) or clean(operation.label, 80)
     body = line(
         Span(f" {glyph} {operation.state:<8}", tone),
         Span(f"{clean(operation.verb, 16):<8}"),
@@ -261,7 +311,10 @@ class OverviewTab(SessionTab):
 
     @staticmethod
     async def _ask(deck: LiveDeck, session_id: str) -> tuple[tuple[Commit, ...], tuple[Operation, ...]]:
-        return await deck.commits(session_id, 10), await deck.operations(session_id, 8)
+        state = deck.state.sessions.get(session_id)
+        whole = state is not None and state.session.kind is SessionKind.WORKSPACE
+        commits = () if whole else await deck.commits(session_id, 10)
+        return commits, await deck.operations(session_id, 8)
 
     def _use(self, answer: tuple[tuple[Commit, ...], tuple[Operation, ...]]) -> None:
         self._commits, self._operations = answer
@@ -283,19 +336,27 @@ class OverviewTab(SessionTab):
         if state is None:
             return list(message_lines("No session selected"))
         lines = [self._title(state), *self._warnings(), ()]
-        facts = [*git_facts(state, now), test_fact(state.run, now)]
+        facts = [*setup_fact(state), *git_facts(state, now), test_fact(state.run, now)]
         if state.run is not None and state.run.environment:
             facts.append(fact("", Span(f"{clean(state.run.runner)} in {clean(state.run.environment)}", Tone.MUTED)))
         facts += [terminal_fact(state, now), usage_fact(state, now), *self._places(state)]
+        if members := self._members(state):
+            facts += [*heading("Repositories"), *(member_line(it, now, width) for it in members)]
         if state.jobs:
-            facts += [*heading("Jobs"), *(job_line(job, now) for job in state.jobs[:5])]
+            whose = {it.session.id: rows.name_of(it) for it in members}
+            facts += [*heading("Jobs"), *(job_line(job, now, whose.get(job.session_id, "")) for job in state.jobs[:5])]
         lines += [part for row in facts for part in wrapped(row, width, NAME_WIDTH + 1)]
         return lines + self._details(now, width)
 
+    def _members(self, state: SessionState) -> tuple[SessionState, ...]:
+        sessions = self.deck.state.sessions if self.deck is not None else {}
+        return tuple(sessions[id_] for id_ in state.session.member_ids if id_ in sessions)
+
     def _title(self, state: SessionState) -> Line:
-        it = rows.status(state)
+        it = status_of(state, self._members(state))
         name = (Span(f" {clean(state.session.label)}", Tone.STRONG), Span(f"  {it.glyph} {clean(it.words)}", it.tone))
-        return line(name, Span("" if state.session.managed else "  · found, not made by devdeck", Tone.MUTED))
+        adopt = f"  · found, not made by devdeck · {ACTIONS['session.adopt'].key} adopts it"
+        return line(name, Span("" if state.session.managed else adopt, Tone.MUTED))
 
     def _places(self, state: SessionState) -> list[Line]:
         session = state.session
@@ -325,10 +386,12 @@ class OverviewTab(SessionTab):
             return [*heading("Commits"), (Span(f" ✗ {clean(message)}", Tone.ERROR),), (Span(f"   {clean(hint)}"),)]
         if self._commits is None or self._operations is None:
             return [*heading("Commits"), (Span(" … reading", Tone.MUTED),)]
-        lines = list(heading("Commits"))
-        lines += [commit_line(commit, now, width) for commit in self._commits]
-        if not self._commits:
-            lines.append((Span(" no commit yet", Tone.MUTED),))
+        lines: list[Line] = []
+        if self.state is None or not self.state.session.members:
+            lines += heading("Commits")
+            lines += [commit_line(commit, now, width) for commit in self._commits]
+            if not self._commits:
+                lines.append((Span(" no commit yet", Tone.MUTED),))
         lines += heading("Operations")
         lines += [operation_line(operation, now, width) for operation in self._operations]
         if not self._operations:

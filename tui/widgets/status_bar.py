@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from devdeck.model import Sample, SessionState
 from devdeck.state import DeckState
+from tui.actions import ACTIONS
 from tui.widgets import rows
 from tui.widgets.bar import Bar, Part
 from tui.widgets.plot import format_value
+from tui.widgets.session_order import lost_terminals, members_of, status_of, top_level
 from tui.widgets.spans import Line, Span, Tone, clean, line, width_of
 
+MANY_GONE = 2
+"""Terminals that must be gone for the bar to say so: one alone may have been closed on purpose, and its row says it."""
 _NAMES = {"store": "store", "git": "git", "tmux": "tmux", "jobs": "jobs", "metrics": "metrics"}
 
 
@@ -27,6 +31,7 @@ class StatusBar(Bar):
         read_only: bool = False,
         selected: SessionState | None = None,
         values: bool = False,
+        marked: int = 0,
     ) -> None:
         """Show the deck.
 
@@ -38,6 +43,7 @@ class StatusBar(Bar):
             read_only: Whether nothing may be changed.
             selected: The selected session, for its CPU and memory.
             values: Whether to show those as numbers (there are no graphs on screen).
+            marked: How many sessions are marked.
         """
         left: list[Part] = []
         if read_only:
@@ -47,6 +53,15 @@ class StatusBar(Bar):
             spinner = "◐◓◑◒"[beat % 4]
             left.append(Part((Span(f" {spinner} ", Tone.RUNNING), Span(f"{clean(busy[0], 200)}{more}"))))
         left += [Part(spans, f"trouble:{name}") for name, spans in troubles(state, now)]
+        if marked:
+            key = ACTIONS["mark.clear"].key
+            left.append(
+                Part((Span(f" ◆ {marked} marked", Tone.STRONG), Span(f" · {key} clears ", Tone.MUTED)), "mark.clear")
+            )
+        gone = len(lost_terminals(state))
+        if gone >= MANY_GONE and not busy:
+            words = (Span(f" ⊘ {gone} terminals gone", Tone.STALE), Span(" · :restore all ", Tone.MUTED))
+            left.append(Part(words, "session.restore-all"))
         if not left:
             left.append(Part((Span(" "), *overall(state))))
         mine = usage(selected.sample) if values and selected is not None and selected.sample is not None else ()
@@ -99,7 +114,7 @@ def counts(state: DeckState, *, total: bool = True, words: bool = True) -> Line:
     """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 to look at`."""
     if not state.loaded:
         return ()
-    names = [rows.status(it).name for it in state.sessions.values()]
+    names = statuses(state)
     spans: list[Span] = []
     if total and words:
         spans.append(Span(f" {len(names)} session{'' if len(names) == 1 else 's'}", Tone.MUTED))
@@ -111,6 +126,17 @@ def counts(state: DeckState, *, total: bool = True, words: bool = True) -> Line:
         if found := names.count(name):
             spans += [Span("  "), Span(f"{glyph} {found} {word}" if words else f"{glyph}{found}", tone)]
     return line(*spans, "  ")
+
+
+def statuses(state: DeckState) -> list[str]:
+    """The name of each session's status; a workspace and its members are one."""
+    sessions, members = state.sessions, members_of(state.sessions)
+    return [
+        status_of(sessions[id_], [sessions[it] for it in members[id_]]).name
+        if id_ in members
+        else rows.status(sessions[id_]).name
+        for id_ in top_level(sessions)
+    ]
 
 
 def usage(sample: Sample) -> Line:

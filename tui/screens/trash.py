@@ -1,0 +1,337 @@
+"""The trash: removed sessions, to be brought back or deleted for good."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from devdeck.errors import DeckError
+from devdeck.live import LiveDeck
+from devdeck.model import TrashEntry
+from tui.screens.dialog import Choice, Dialog
+from tui.widgets import rows
+from tui.widgets.line_view import Facts, LineView
+from tui.widgets.plot import format_value
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, fit, line, shorten, wrapped
+
+MOST = 200
+"""Entries that are shown."""
+REPOSITORY, SIZE, AGE, EXPIRES = 16, 7, 9, 8
+"""Widths of the columns after the label, in cells."""
+READ_ONLY = "this dashboard is read-only"
+
+
+class Entries(LineView):
+    """Removed sessions, one a row."""
+
+    DEFAULT_CSS = """
+    Entries { height: auto; min-height: 1; max-height: 45vh; }
+    """
+
+    class Moved(Message):
+        """The cursor is on another entry."""
+
+    class Chosen(Message):
+        """An entry was clicked twice."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.entries: tuple[TrashEntry, ...] = ()
+        self._now = 0.0
+
+    def show(self, entries: tuple[TrashEntry, ...], now: float) -> None:
+        """Show these; the cursor stays where it is."""
+        self.entries, self._now = entries, now
+        self.lines_changed()
+        self.cursor = max(0, min(self.cursor, len(entries) - 1)) if entries else -1
+        self.refresh()
+        self.post_message(self.Moved())
+
+    @property
+    def current(self) -> TrashEntry | None:
+        """The entry under the cursor."""
+        return self.entries[self.cursor] if 0 <= self.cursor < len(self.entries) else None
+
+    def line_count(self) -> int:
+        """One an entry."""
+        return len(self.entries)
+
+    def line_at(self, row: int, width: int) -> Line:
+        """Label, repository, size and ages."""
+        return entry_line(self.entries[row], self._now, width, selected=row == self.cursor)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Tell."""
+        super().watch_cursor(old, new)
+        self.post_message(self.Moved())
+
+    def clicked(self, row: int, times: int) -> None:
+        """The second click restores."""
+        if times == 2 and row < len(self.entries):
+            self.post_message(self.Chosen())
+
+
+def columns(width: int, label: Line, repository: Line, size: Line, age: Line, expires: Line) -> Line:
+    """One row of the table."""
+    room = max(8, width - REPOSITORY - SIZE - AGE - EXPIRES - 8)
+    return line(
+        fit(label, room),
+        "  ",
+        fit(repository, REPOSITORY),
+        "  ",
+        fit(size, SIZE, right=True),
+        "  ",
+        fit(age, AGE, right=True),
+        "  ",
+        fit(expires, EXPIRES, right=True),
+    )
+
+
+def entry_line(entry: TrashEntry, now: float, width: int, *, selected: bool = False) -> Line:
+    """An entry as a row of the table."""
+    session = entry.session
+    many = f"  {rows.counted(len(session.members), 'repo')}" if session.members else ""
+    left = "" if entry.expires_at is None else "due" if entry.expires_at <= now else rows.age(entry.expires_at - now)
+    return columns(
+        width,
+        (Span("▌ " if selected else "  ", Tone.STRONG), Span(clean(session.label), Tone.LABEL), Span(many, Tone.MUTED)),
+        (Span(shorten(clean(session.repository, 80), REPOSITORY), Tone.MUTED),),
+        (Span(format_value(entry.size, "bytes")),),
+        (Span(rows.ago(now - entry.at), Tone.MUTED),),
+        (Span(left if left in ("", "due") else f"in {left}", Tone.MUTED),),
+    )
+
+
+def heading(width: int, *, expires: bool) -> Line:
+    """The names of the columns."""
+    names = ("  session", "repository", "size", "removed", "deleted" if expires else "")
+    return columns(width, *((Span(name, Tone.MUTED),) for name in names))
+
+
+def details(entry: TrashEntry) -> tuple[Line, ...]:
+    """Where an entry's session was, and what the trash did not keep of it."""
+    session, home = entry.session, os.path.expanduser("~")
+    branches = ", ".join(dict.fromkeys(clean(place.branch, 80) for place in session.places if place.branch))
+    dropped = [path for part in entry.parts for path in part.dropped]
+    lines: list[Line] = [
+        line(Span("branch  ", Tone.MUTED), Span(branches or "none", Tone.BRANCH)),
+        line(Span("place   ", Tone.MUTED), Span(rows.path_hint(session.worktree, home))),
+    ]
+    if dropped:
+        few = ", ".join(clean(path, 60) for path in dropped[:4])
+        more = f" and {len(dropped) - 4} more" if len(dropped) > 4 else ""
+        lines.append(line(Span("! not kept, as it was ignored and large: ", Tone.DIRTY), Span(few + more)))
+    return tuple(lines)
+
+
+class Trash(Dialog[str]):
+    """Lists the trash. Gives back the id of the session that was restored last, if any was."""
+
+    TITLE_TEXT = "Trash"
+    DEFAULT_CSS = """
+    Trash {
+        & #dialog { width: 104; }
+        & #trash-about { margin-top: 1; }
+        & #trash-label { margin-top: 1; display: none; }
+        &.-naming #trash-label { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "restore", "Restore", show=False),
+        Binding("D,delete", "arm", "Delete for good", show=False),
+        Binding("y", "drop", "Yes", show=False),
+        Binding("n,q", "cancel", "Back", show=False),
+    ]
+
+    def __init__(self, deck: LiveDeck) -> None:
+        super().__init__()
+        self._deck = deck
+        self._entries: tuple[TrashEntry, ...] | None = None
+        self._restored: str | None = None
+        self._armed = False
+        self._busy = False
+
+    def body(self) -> ComposeResult:
+        """The list, and what is known of the entry chosen."""
+        yield Facts(id="trash-head")
+        yield Entries(id="trash-entries")
+        yield Facts(id="trash-about")
+        yield Input(id="trash-label", select_on_focus=False)
+
+    @property
+    def _list(self) -> Entries:
+        return self.query_one(Entries)
+
+    def on_mount(self) -> None:
+        """Read the trash."""
+        self._list.focus()
+        self._say()
+        self._work("… reading the trash", self._read)
+
+    # What is said
+
+    def _say(self) -> None:
+        entries = self._entries
+        about = self.query_one("#trash-about", Facts)
+        width = about.view_width if about.size.width else 96
+        head: tuple[Line, ...] = ()
+        said: tuple[Line, ...] = ()
+        if entries is not None and not entries:
+            head = (
+                (Span("The trash is empty.", Tone.STRONG),),
+                (),
+                (Span("What x removes comes here with all that it held.", Tone.MUTED),),
+            )
+        elif entries:
+            head = (heading(width, expires=any(it.expires_at is not None for it in entries)),)
+            entry = self._list.current
+            about_it = details(entry) if entry is not None else ()
+            said = tuple(part for it in about_it for part in wrapped(by_words(it), width, 8))
+        self.query_one("#trash-head", Facts).put(head)
+        about.put(said)
+        about.display = bool(said)
+        self._list.display = bool(entries)
+        self.query_one("#dialog").border_subtitle = self._summary()
+        self._offer()
+
+    def _summary(self) -> str:
+        entries = self._entries
+        if not entries:
+            return ""
+        size = format_value(sum(entry.size for entry in entries), "bytes")
+        cut = f"the newest {MOST} of " if len(entries) > MOST else ""
+        return f"{cut}{rows.counted(len(entries), 'session')} · {size}"
+
+    def _offer(self) -> None:
+        close = Choice("esc", "close", "cancel")
+        if not self._entries or self._deck.read_only:
+            self.offer((close,))
+        elif self.has_class("-naming"):
+            self.offer((Choice("⏎", "restore under this name", "restore"), Choice("esc", "back", "cancel")))
+        elif self._armed:
+            self.offer((Choice("y", "yes, delete it for good", "drop"), Choice("esc", "keep it", "cancel")))
+        else:
+            self.offer((Choice("⏎", "restore", "restore"), Choice("D", "delete for good …", "arm"), close))
+
+    def on_entries_moved(self, event: Entries.Moved) -> None:
+        """Another entry: what was asked of the one before is off."""
+        event.stop()
+        if self._armed:
+            self._disarm()
+        self._say()
+
+    def on_entries_chosen(self, event: Entries.Chosen) -> None:
+        """Restore it."""
+        event.stop()
+        self.action_restore()
+
+    # What is done
+
+    def _work(self, words: str, work: Callable[[], Awaitable[None]]) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        self.complain(words, tone=Tone.MUTED)
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except DeckError as error:
+                self.complain(error.message, error.hint)
+            finally:
+                self._busy = False
+
+        self.run_worker(guarded(), exit_on_error=False, name="trash")
+
+    async def _read(self) -> None:
+        self._entries = await self._deck.trash()
+        self._list.show(self._entries[:MOST], self._deck.now())
+        self.complain(READ_ONLY if self._deck.read_only and self._entries else "", tone=Tone.MUTED)
+        self._say()
+
+    def _may(self) -> TrashEntry | None:
+        """The entry under the cursor, if anything may be done to it now."""
+        if self._deck.read_only:
+            self.complain(READ_ONLY, "start devdeck without --read-only", Tone.DIRTY)
+            return None
+        return None if self._busy else self._list.current
+
+    def action_restore(self) -> None:
+        """Bring the entry back; where its label is taken, ask for another one first."""
+        entry = self._may()
+        if entry is None or self._armed:
+            return
+        field = self.query_one("#trash-label", Input)
+        naming = self.has_class("-naming")
+        label = field.value.strip() if naming else entry.session.label
+        if why := self._deck.check_label(label) if label else "a label is needed":
+            self.add_class("-naming")
+            if not naming:
+                field.value = label
+                field.cursor_position = len(label)
+                field.focus()
+            self.complain(why, "under which name?")
+            self._offer()
+            return
+
+        async def restore() -> None:
+            made = await self._deck.restore(entry.id, label if label != entry.session.label else None)
+            self._restored = made.id
+            self._leave_naming()
+            await self._read()
+            self.complain(f"✓ {clean(made.label, 80)} is back", tone=Tone.PASSED)
+
+        self._work(f"… restoring {clean(label, 80)}", restore)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Restore under the name typed."""
+        event.stop()
+        self.action_restore()
+
+    def action_arm(self) -> None:
+        """The first of two steps."""
+        entry = self._may()
+        if entry is not None and not self.has_class("-naming"):
+            self._armed = True
+            size = format_value(entry.size, "bytes")
+            self.complain(f"y deletes {clean(entry.session.label, 80)} for good: {size} that nothing brings back")
+            self._offer()
+
+    def action_drop(self) -> None:
+        """The second of two steps."""
+        entry = self._may()
+        if entry is None or not self._armed:
+            return
+        self._armed = False
+
+        async def drop() -> None:
+            await self._deck.drop(entry.id)
+            await self._read()
+
+        self._work(f"… deleting {clean(entry.session.label, 80)}", drop)
+
+    def _disarm(self) -> None:
+        self._armed = False
+        self.complain("")
+        self._offer()
+
+    def _leave_naming(self) -> None:
+        self.remove_class("-naming")
+        self._list.focus()
+        self.complain("")
+        self._offer()
+
+    def action_cancel(self) -> None:
+        """One level out: the name, the question, the trash."""
+        if self.has_class("-naming"):
+            self._leave_naming()
+        elif self._armed:
+            self._disarm()
+        else:
+            self.dismiss(self._restored)
