@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from devdeck.labels import folder_name, why_not_label
 from devdeck.model import Member, Session, SessionKind
 from devdeck.setup import Setups
 from devdeck.starting import Starting, StartPlan
-from devdeck.steps.making import AddWorktree, MakeTerminal, Record, Reserve
-from devdeck.steps.workspaces import MakeFolder, WriteWorkspaceFile
+from devdeck.steps.making import AddWorktree, Record, Reserve
+from devdeck.steps.workspaces import MakeFolder, MakeWorkspaceTerminal, WriteWorkspaceFile
 from devdeck.store import LabelTaken
 from devdeck.text import one_line
 from devdeck.transactions import Site, Step
@@ -68,7 +68,7 @@ class Workspaces:
             base: Where new branches start; HEAD of each repository when `None`. With a branch that exists, unused.
             windows: Make a window of its terminal for each repository.
             offline: Ask no remote.
-            trust: Plan as if the repositories' configurations were trusted.
+            trust: Trust the repositories' configurations as they are now.
 
         Raises:
             UsageError: The label, a repository's configuration or a name in `base` can't be used.
@@ -82,7 +82,7 @@ class Workspaces:
             raise LabelTaken(f"a session {label!r} exists already", f"open it with `devdeck open {label}`")
         choice = choose(folder, repositories, taken=(ide.file_name(label),))
         bases = _bases(base, [name for name, _ in choice.repositories])
-        root = os.path.realpath(os.path.expanduser(folder))
+        root = _root(folder)
         place = self._free_folder(root, label)
         plans = self._plans(label, choice, bases, offline=offline, trust=trust)
         members = tuple(
@@ -116,22 +116,22 @@ class Workspaces:
                 *(step for step in adding if step is not None),
                 *self._setups.steps(session, trust=trust),
                 WriteWorkspaceFile(session=session),
-                MakeTerminal(session=session),
+                MakeWorkspaceTerminal(session=session, windows=windows),
                 Record(session=session),
             ),
             warnings=(
                 *choice.left_out,
                 *(f"{name}: {warning}" for name, plan in plans for warning in plan.warnings),
             ),
+            trust=tuple(member.repository_path for member in members) if trust else (),
         )
 
     def _plans(
         self, label: str, choice: Choice, bases: Mapping[str, str | None], *, offline: bool, trust: bool
     ) -> list[tuple[str, StartPlan]]:
         def plan(name: str, repo: repository.Repository) -> StartPlan | DeckError:
-            options = {key: True for key, value in (("offline", offline), ("trust", trust)) if value}
             try:
-                return self._starting.plan(label, repo.root, bases[name], **options)
+                return self._starting.plan(label, repo.root, bases[name], offline=offline, trust=trust)
             except DeckError as error:
                 return error
 
@@ -141,10 +141,11 @@ class Workspaces:
         return [(name, outcome) for name, outcome in outcomes if isinstance(outcome, StartPlan)]
 
     def _free_folder(self, root: str, label: str) -> Path:
-        parent = self._site.paths.worktrees / f"{repository.repository_name(root)}-{repository.repository_id(root)}"
+        name = _printable(repository.repository_name(root))
+        parent = self._site.paths.worktrees / f"{name}-{repository.repository_id(root)}"
         for suffix in ("", *(f"~{number}" for number in range(2, 100))):
             place = parent / (folder_name(label) + suffix)
-            if not place.exists():
+            if not os.path.lexists(place):
                 return place
         raise DeckError(f"no free folder for {label!r} in {parent}", "remove what others left there")
 
@@ -158,16 +159,18 @@ class Workspaces:
         windows: bool = False,
         offline: bool = False,
         trust: bool = False,
+        warn: Callable[[str], None] | None = None,
     ) -> Session:
         """Make a workspace: branch and worktree in each repository, workspace file, tmux session; or nothing at all.
+
+        `warn` is told what is worth knowing and was not in the way.
 
         Raises:
             DeckError: As `plan`; or a step failed, and those before it were taken back.
         """
         self._site.terminals.require()  # no tmux, no start: found out before anything is made
-        return self._starting.carry_out(
-            self.plan(label, folder, repositories, base, windows=windows, offline=offline, trust=trust)
-        )
+        plan = self.plan(label, folder, repositories, base, windows=windows, offline=offline, trust=trust)
+        return self._starting.carry_out(plan, warn=warn)
 
     def ide_file(self, session: Session, editor: str = "") -> Path:
         """Bring a workspace's file for editors up to date, and open it.
@@ -205,9 +208,7 @@ def choose(folder: str, wanted: Sequence[str] = (), *, taken: Sequence[str] = ()
     Raises:
         NotFound: There is no such folder or repository, or none at all.
     """
-    root = Path(os.path.realpath(os.path.expanduser(folder)))
-    if not root.is_dir():
-        raise NotFound(f"no folder {one_line(folder, limit=300)}", "check the path; was it moved or removed?")
+    root = Path(_root(folder))
     left_out: list[str] = []
     tops = [_named(root, name) for name in wanted if name.strip()] if wanted else _detected(root, left_out)
     if not tops:
@@ -221,6 +222,23 @@ def choose(folder: str, wanted: Sequence[str] = (), *, taken: Sequence[str] = ()
         found.setdefault(repo.root, repo)
     names = unique_names([repo.root for repo in found.values()], taken)
     return Choice(repositories=tuple(zip(names, found.values(), strict=True)), left_out=tuple(left_out))
+
+
+def _root(folder: str) -> str:
+    root = os.path.realpath(os.path.expanduser(folder))
+    if not os.path.isdir(root):
+        raise NotFound(f"no folder {one_line(folder, limit=300)}", "check the path; was it moved or removed?")
+    try:
+        root.encode()
+    except UnicodeEncodeError:
+        shown = one_line(root.encode("utf-8", "replace").decode(), limit=300)
+        raise UsageError(f"the path {shown!r} is not valid UTF-8", "rename the folder; nothing was made") from None
+    return root
+
+
+def _printable(name: str) -> str:
+    """A name as a folder's: typed and shown, where a control character would be in the way."""
+    return "".join(character if character.isprintable() else "-" for character in name)
 
 
 def _named(root: Path, name: str) -> str:
@@ -257,23 +275,23 @@ def unique_names(roots: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     The repository's own name; those of one name get their parent folder's in front (`shop-api`, `bank-api`), and a
     number behind where that does not tell them apart either.
     """
-    own = [repository.repository_name(root) for root in roots]
+    own = [_printable(repository.repository_name(root)) for root in roots]
     counts = [name.casefold() for name in (*own, *taken)]
     used = {name.casefold() for name in taken}
     names = []
     for root, name in zip(roots, own, strict=True):
         if counts.count(name.casefold()) > 1:
-            name = f"{_parent_name(root, name)}-{name}"
+            name = f"{_printable(_parent_name(root))}-{name}"
         unique = next(each for each in (name, *(f"{name}-{n}" for n in range(2, 1000))) if each.casefold() not in used)
         used.add(unique.casefold())
         names.append(unique)
     return names
 
 
-def _parent_name(root: str, name: str) -> str:
+def _parent_name(root: str) -> str:
     """Name of the folder that a repository lies in; of `x/.git` and `x/.bare` that is the one around x."""
     path = Path(root)
-    around = path.parent if path.name.removesuffix(".git") == name else path.parent.parent
+    around = path.parent if path.name.removesuffix(".git") == repository.repository_name(root) else path.parent.parent
     return around.name or "root"
 
 
@@ -293,6 +311,8 @@ def _raise_failures(outcomes: Sequence[tuple[str, StartPlan | DeckError]]) -> No
     failed = [(name, outcome) for name, outcome in outcomes if isinstance(outcome, DeckError)]
     if failed:
         first = failed[0][1]
+        if isinstance(first, LabelTaken):  # that is no matter of the repositories
+            raise first
         words = "; ".join(f"{name}: {error.message}" for name, error in failed)
         raise type(first)(words, first.hint, code=first.code) from first
 

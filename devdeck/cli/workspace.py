@@ -88,9 +88,7 @@ def start(
     if dry_run:
         _plan(plan.session, plan.steps, plan.warnings, json)
         return
-    session = deck.starting.carry_out(plan)
-    for warning in plan.warnings:
-        output.note(f"devdeck: {warning}")
+    session = deck.starting.carry_out(plan, warn=lambda warning: output.note(f"devdeck: {warning}"))
     if editor:
         deck.workspaces.ide_file(session, editor)
     if json:
