@@ -22,7 +22,7 @@ from devdeck import discover
 from devdeck.errors import DeckError, Missing, NotFound
 from devdeck.git import refs
 from devdeck.git import repository as repositories
-from devdeck.labels import MAX_BYTES, why_not_label
+from devdeck.labels import free_label
 from devdeck.managing import ChangePlan, Managing, adoption
 from devdeck.model import Member, Session, SessionKind, Terminal
 from devdeck.steps.managing import is_in
@@ -131,7 +131,7 @@ class Importing:
             except DeckError as error:
                 skipped.append(Skipped(label=entry.label, file=entry.file, reason=error.message))
                 continue
-            label, renamed = _free_label(entry.label, session.repository, labels)
+            label, renamed = free_label(entry.label, session.repository, labels)
             session = msgspec.structs.replace(session, label=label)
             plan = adoption(session, _terminal(entry, session, free))
             seen |= {member.worktree for member in session.members}
@@ -394,32 +394,3 @@ def _terminal(entry: _Entry, session: Session, free: Sequence[Terminal]) -> Term
     there = [terminal for terminal in free if is_in(terminal, session)]
     named = [terminal for terminal in there if terminal.name == entry.terminal]
     return min(named or there, key=lambda terminal: (terminal.created_at, terminal.id), default=None)
-
-
-def _free_label(label: str, repository: str, taken: set[str]) -> tuple[str, tuple[str, ...]]:
-    """A label that can be used, near to par's, and what was changed about it."""
-    mended = mend(label)
-    told = () if mended == label else (f"the label {_shown(label)} can't be used here, so it is {mended!r}",)
-    if mended not in taken:
-        return mended, told
-    stem = mend(f"{mended}-{repository}")
-    found = next(name for number in range(1, 10_000) if (name := f"{stem[: MAX_BYTES - 5]}-{number}") not in taken)
-    return found, (*told, f"a session {mended!r} exists, so it is {found!r}")
-
-
-def mend(label: str) -> str:
-    """A label that obeys the rules (`devdeck.labels`), near to one that may not."""
-    if not why_not_label(label):
-        return label
-    text = "".join(character if character.isprintable() else "-" for character in label)
-    text = re.sub(r"[\s~^:?*\[\\]+", "-", text)
-    text = re.sub(r"\.{2,}", ".", text).replace("@{", "@-")
-    parts = [part.strip(".").removesuffix(".lock").strip(".") for part in text.split("/")]
-    text = "/".join(part for part in parts if part).lstrip("-")
-    while len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        text = text[:-1].rstrip("./")
-    return next(
-        (name for name in (text, f"{text}-1", re.sub(r"[^\w/-]", "-", text, flags=re.ASCII).strip("-/"))
-         if name and not why_not_label(name)),
-        "session",
-    )  # fmt: skip

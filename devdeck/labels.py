@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container
+
+from devdeck.text import one_line
 
 RESERVED = frozenset({"all", "-", "@", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD"})
 """Words that verbs use for something else, or that git does."""
@@ -60,3 +63,33 @@ def _why_not_reference(name: str) -> str:
 def folder_name(label: str) -> str:
     """A folder name for a label: slashes become dashes, so that worktrees never nest."""
     return label.replace("/", "-")
+
+
+def free_label(label: str, repository: str, taken: Container[str]) -> tuple[str, tuple[str, ...]]:
+    """A label that can be used and is free, near to one that may not be, and what was changed about it, in words."""
+    mended = mend(label)
+    shown = one_line(label, limit=200)
+    told = () if mended == label else (f"the label {shown!r} can't be used here, so it is {mended!r}",)
+    if mended not in taken:
+        return mended, told
+    stem = mend(f"{mended}-{repository}")
+    found = next(name for number in range(1, 10_000) if (name := f"{stem[: MAX_BYTES - 5]}-{number}") not in taken)
+    return found, (*told, f"a session {mended!r} exists, so it is {found!r}")
+
+
+def mend(label: str) -> str:
+    """A label that obeys the rules (`devdeck.labels`), near to one that may not."""
+    if not why_not_label(label):
+        return label
+    text = "".join(character if character.isprintable() else "-" for character in label)
+    text = re.sub(r"[\s~^:?*\[\\]+", "-", text)
+    text = re.sub(r"\.{2,}", ".", text).replace("@{", "@-")
+    parts = [part.strip(".").removesuffix(".lock").strip(".") for part in text.split("/")]
+    text = "/".join(part for part in parts if part).lstrip("-")
+    while len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        text = text[:-1].rstrip("./")
+    return next(
+        (name for name in (text, f"{text}-1", re.sub(r"[^\w/-]", "-", text, flags=re.ASCII).strip("-/"))
+         if name and not why_not_label(name)),
+        "session",
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from devdeck.git.process import git
 from devdeck.git.repository import git_dir
 from devdeck.git.status import operation
 from devdeck.git.worktrees import list_worktrees
-from devdeck.labels import why_not_label
+from devdeck.labels import free_label, why_not_label
 from devdeck.model import Member, Session, SessionKind, Terminal
 from devdeck.sessions import Sessions
 from devdeck.steps.making import Reserve
@@ -223,6 +223,11 @@ class Managing:
             DeckError: A step failed, and all is as it was.
         """
         self._transactions.run(verb, plan.session, plan.todo)
+
+    def label_for(self, place: str, taken: Container[str]) -> str:
+        """A label that can be used and that nobody has, near to the branch of the worktree at `place`."""
+        label, _ = free_label(default_label(place), Path(place).parent.name, taken)
+        return label
 
     def _terminals(self) -> tuple[Terminal, ...]:
         try:

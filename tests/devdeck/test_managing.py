@@ -11,6 +11,8 @@ from backends.base import BackendError
 from backends.tmux.server import TmuxServer
 from devdeck import doctor
 from devdeck.deck import Deck
+from devdeck.doctor import leftovers
+from devdeck.doctor.findings import look
 from devdeck.errors import DeckError, NotFound, Refused, UsageError
 from devdeck.git import repository as repositories
 from devdeck.model import Member, OperationState, Session, SessionKind
@@ -214,9 +216,9 @@ def test_a_rename_that_was_killed_is_settled(deck: Deck, repository: Path, point
     assert killed is (point != "begun" or number == 0)
     if not killed:
         return
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == ["unfinished operation"]
+    assert [found.name for found in look(deck, leftovers.CHECKS)] == ["unfinished operation"]
     doctor.fix(deck)
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == []
+    assert [found.name for found in look(deck, leftovers.CHECKS)] == []
     assert deck.sessions.find("fix") == session
     assert branches(repository) == {"main", "fix"}
     terminal = deck.terminals.own(session)
@@ -368,7 +370,7 @@ def test_an_adoption_that_was_killed_is_settled(
         assert (point, number > 0) == ("begun", True)
         return
     doctor.fix(deck)
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == []
+    assert [found.name for found in look(deck, leftovers.CHECKS)] == []
     assert deck.store.sessions() == ()
     assert [terminal.devdeck_id for terminal in deck.terminals.all()] == [""]
     assert deck.managing.adopt(str(by_hand)).label == "theirs"
