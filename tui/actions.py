@@ -113,7 +113,7 @@ ACTIONS = Registry(
         Action(
             id="session.remove",
             title="Remove session",
-            help="Show what removing the session, or all marked ones, would do, then ask; all of it goes to the trash.",
+            help="Show what removing it, or all that are marked, would do, then ask; it goes to the trash.",
             keys=("x", "D"),
             group="Session",
             enabled=removes,

@@ -44,11 +44,6 @@ class DeckApp(App[int]):
     ]
     DEFAULT_CSS = """
     Toast { max-width: 72; }
-    CommandPalette {
-        & > Vertical { max-width: 100; margin-top: 2; }
-        & SearchIcon { display: none; }
-        & #--input { border: round $deck-border-focus; padding: 0 1; }
-    }
     """
 
     def __init__(self, deck: LiveDeck) -> None:

@@ -26,6 +26,8 @@ LIKELY = (
     "deck.theme",
     "deck.help",
     "session.remove",
+    "session.undo",
+    "deck.trash",
     "deck.quit",
 )
 """Actions that are offered before anything is typed."""
@@ -165,6 +167,26 @@ class ThemeProvider(DeckProvider):
         return self.entries()
 
 
+class DeckPalette(CommandPalette):
+    """The framework's palette in the dashboard's dress: a frame around what is typed, and one around what is found."""
+
+    DEFAULT_CSS = """
+    DeckPalette {
+        & > Vertical { width: 96; max-width: 96%; margin-top: 2; background: transparent; }
+        & SearchIcon { display: none; }
+        & #--input, & #--input.--list-visible {
+            background: $surface; border: round $deck-border-focus; padding: 0 1; height: 3;
+        }
+        & CommandInput, & CommandInput:focus { border: none; padding: 0; height: 1; }
+        & CommandList, & CommandList:focus, & CommandList.--populating {
+            background: $surface; border: round $deck-border; padding: 0;
+        }
+        & CommandList > .option-list--option { padding: 0 1; }
+        & CommandList > .option-list--option-highlighted { background: $deck-selection; color: $foreground; }
+    }
+    """
+
+
 def providers_for(performer: Performer, kinds: Iterable[type[DeckProvider]]) -> list[type[Provider]]:
     """Provider classes bound to a performer, as the palette wants them."""
     return [type(kind.__name__, (kind,), {"performer": performer}) for kind in kinds]
@@ -176,7 +198,7 @@ def open_palette(app: App[Any], performer: Performer) -> None:
     kinds = (ActionProvider, SessionProvider, RepositoryProvider, JobProvider, themes)
     if not CommandPalette.is_open(app):
         app.push_screen(
-            CommandPalette(
+            DeckPalette(
                 providers_for(performer, kinds), placeholder="Find an action, session, repository, job or theme…"
             )
         )
@@ -185,4 +207,4 @@ def open_palette(app: App[Any], performer: Performer) -> None:
 def open_themes(app: App[Any], performer: Performer) -> None:
     """Open the palette over the themes."""
     if not CommandPalette.is_open(app):
-        app.push_screen(CommandPalette(providers_for(performer, (ThemeProvider,)), placeholder="Find a theme…"))
+        app.push_screen(DeckPalette(providers_for(performer, (ThemeProvider,)), placeholder="Find a theme…"))

@@ -21,6 +21,8 @@ from tui.widgets.spans import Line, Span, Tone, by_words, clean, line, wrapped
 
 AT_ONCE = 4
 """Plans that are asked for at the same time."""
+TALL = 30
+"""Rows of a screen that has room for empty lines."""
 
 
 class PlanLines(LineView):
@@ -94,6 +96,8 @@ class RemoveSessions(Dialog[tuple[Operation, ...]]):
             lines = [part for it in self._sessions for part in _short(self._plans[it.id])]
         if self._allowed:
             lines += [(), _way_back(len(self._sessions))]
+        if self.app.size.height < TALL:
+            lines = [it for it in lines if it]
         width = view.view_width if view.size.width else 70
         view.put(tuple(part for it in lines for part in wrapped(by_words(it), width, 4)))
         self._offer()
@@ -135,7 +139,7 @@ class RemoveSessions(Dialog[tuple[Operation, ...]]):
         """The first of two steps."""
         if len(self._safe) < len(self._allowed) and not self._busy:
             self._armed = True
-            self.complain(f"y removes {_them(self._allowed)} together with the work above", "esc keeps it")
+            self.complain(f"y removes {_them(self._allowed)} together with the work above")
             self._offer()
 
     def action_force(self) -> None:
@@ -225,9 +229,9 @@ def _short(plan: RemovalPlan) -> list[Line]:
 
 def _way_back(count: int) -> Line:
     undo, trash = ACTIONS["session.undo"].key, ACTIONS["deck.trash"].key
-    what, back = ("Everything", "it") if count == 1 else ("Each of them", "the last one")
+    back = "it" if count == 1 else "the last one"
     return line(
-        Span(f"↺ {what} goes to the trash first: ", Tone.MUTED),
+        Span("↺ It all goes to the trash: ", Tone.MUTED),
         Span(undo, Tone.STRONG),
         Span(f" brings {back} back, ", Tone.MUTED),
         Span(trash, Tone.STRONG),

@@ -121,7 +121,7 @@ def details(entry: TrashEntry) -> tuple[Line, ...]:
     dropped = [path for part in entry.parts for path in part.dropped]
     lines: list[Line] = [
         line(Span("branch  ", Tone.MUTED), Span(branches or "none", Tone.BRANCH)),
-        line(Span("place   ", Tone.MUTED), Span(rows.path_hint(session.worktree, home))),
+        line(Span("was in  ", Tone.MUTED), Span(rows.path_hint(session.worktree, home))),
     ]
     if dropped:
         few = ", ".join(clean(path, 60) for path in dropped[:4])
@@ -136,7 +136,7 @@ class Trash(Dialog[str]):
     TITLE_TEXT = "Trash"
     DEFAULT_CSS = """
     Trash {
-        & #dialog { width: 104; }
+        & #dialog { width: 104; border-subtitle-color: $deck-muted; }
         & #trash-about { margin-top: 1; }
         & #trash-label { margin-top: 1; display: none; }
         &.-naming #trash-label { display: block; }

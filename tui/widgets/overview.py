@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.timer import Timer
@@ -125,7 +126,9 @@ def test_fact(run: TestRun | None, now: float) -> Line:
         return fact("tests", Span("never run", Tone.MUTED), Span(" · t runs them", Tone.MUTED))
     glyph, tone = RUN_GLYPHS[run.state]
     counts = [(run.failed, "failed"), (run.errors, "errors"), (run.passed, "passed"), (run.skipped, "skipped")]
-    words = ", ".join(f"{count} {word}" for count, word in counts if count)
+    known = [f"{count} {word}" for count, word in counts if count]
+    words = ", ".join(known)
+    reason = ", ".join(part for part in clean(run.reason, 120).split(", ") if part not in known)
     total = f" of {run.total}" if run.total is not None and words else ""
     verdict = {RunState.NO_TESTS: "no tests"}.get(run.state, str(run.state))
     seconds = now - run.ended_at if run.ended_at is not None else None
@@ -133,7 +136,7 @@ def test_fact(run: TestRun | None, now: float) -> Line:
         "tests",
         Span(f"{glyph} {verdict}", tone),
         Span(f" · {words}{total}" if words else ""),
-        Span(f" · {clean(run.reason, 120)}" if run.reason else "", Tone.MUTED),
+        Span(f" · {reason}" if reason else "", Tone.MUTED),
         aged("", seconds),
     )
 
@@ -174,17 +177,22 @@ def setup_fact(state: SessionState) -> tuple[Line, ...]:
     return (fact("setup", Span(words, Tone.FAILED), Span(keys, Tone.MUTED)),)
 
 
-def member_line(state: SessionState, now: float, width: int) -> Line:
-    """A repository of a workspace: its glyph, name, branch where that is another, changes and tests."""
-    it = rows.status(state)
-    name = fit((Span(f" {it.glyph} ", it.tone), Span(rows.name_of(state), Tone.LABEL)), max(12, min(26, width // 3)))
-    cells = (
-        (Span(rows.told_branch(state), Tone.BRANCH),),
-        rows.git_cell(state, now) or (Span("clean", Tone.MUTED),),
-        rows.runs_cell(state, now) if state.running or state.init_failed else (),
-        rows.test_cell(state.run),
-    )
-    return line(name, *(part for cell in cells if width_of(cell) for part in ("  ", *cell)))
+def member_lines(states: Sequence[SessionState], now: float) -> list[Line]:
+    """The repositories of a workspace: glyph, name, changes, tests, what runs, and the branch where it is another."""
+    table = [
+        (
+            line(Span(f" {it.glyph} ", it.tone), Span(shorten(rows.name_of(state), 30), Tone.LABEL)),
+            rows.git_cell(state, now) or line(Span("clean", Tone.MUTED)),
+            rows.test_cell(state.run),
+            rows.runs_cell(state, now) if state.running or state.init_failed else (),
+            line(Span(rows.told_branch(state), Tone.BRANCH)),
+        )
+        for state in states
+        for it in (rows.status(state),)
+    ]
+    widths = [max(map(width_of, column)) for column in zip(*table, strict=True)]
+    used = [number for number, width in enumerate(widths) if width]
+    return [line(*(part for at in used for part in (*fit(row[at], widths[at]), Span("  ")))) for row in table]
 
 
 def job_line(job: Job, now: float, whose: str = "") -> Line:
@@ -341,7 +349,7 @@ class OverviewTab(SessionTab):
             facts.append(fact("", Span(f"{clean(state.run.runner)} in {clean(state.run.environment)}", Tone.MUTED)))
         facts += [terminal_fact(state, now), usage_fact(state, now), *self._places(state)]
         if members := self._members(state):
-            facts += [*heading("Repositories"), *(member_line(it, now, width) for it in members)]
+            facts += [*heading("Repositories"), *member_lines(members, now)]
         if state.jobs:
             whose = {it.session.id: rows.name_of(it) for it in members}
             facts += [*heading("Jobs"), *(job_line(job, now, whose.get(job.session_id, "")) for job in state.jobs[:5])]

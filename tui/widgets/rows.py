@@ -7,7 +7,7 @@ muted and carries its age.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from devdeck.model import (
@@ -287,6 +287,10 @@ GUTTER = 4
 """Cells before the label: the selection, the mark, the glyph, and a space."""
 LABEL_LEAST = 12
 BRANCH_LEAST = 12
+GIT_NARROW = 12
+"""Cells that git marks get at most in a narrow list, where they are written without the spaces between them."""
+TAIL_LEAST = 8
+"""Cells for which it is worth cutting what stands behind a name; with less it is left out."""
 
 
 def plan(width: int, want: Columns) -> Columns:
@@ -302,8 +306,9 @@ def plan(width: int, want: Columns) -> Columns:
         return size
 
     test = take(want.test)
-    git = take(want.git) or take(min(want.git, max(0, room - least - 2)))
     wide = width >= 56
+    marks = want.git if wide else min(want.git, GIT_NARROW)
+    git = take(marks) or take(min(marks, max(0, room - least - 2)))
     if wide:
         least = min(want.label, 24)
     cpu = take(want.cpu) if wide else 0
@@ -354,46 +359,61 @@ def session_row(
         seen: The status that its glyph tells; its own when `None`.
     """
     it = seen or status(state)
-    cells: list[Line] = [
-        (
-            Span("▌" if dress.selected else " ", Tone.STRONG),
-            Span("◆" if dress.marked else " ", Tone.STRONG),
-            Span(it.glyph, it.tone),
-            Span(" "),
-        ),
-        fit(_label(state, columns, now, dress), columns.label),
-    ]
     branch = told_branch(state)
     short = shorten(branch, columns.branch, middle=True)
-    branch_line = marked(short, dress.emphasis.branch if short == branch else (), Tone.BRANCH)
-    rest: tuple[tuple[int, bool, Callable[[], Line]], ...] = (
-        (columns.branch, False, lambda: branch_line),
+    columns_of: tuple[tuple[int, bool, Callable[[], Line]], ...] = (
+        (columns.branch, False, lambda: marked(short, dress.emphasis.branch if short == branch else (), Tone.BRANCH)),
         (columns.git, False, lambda: tight(git_cell(state, now), columns.git)),
         (columns.runs, False, lambda: runs_cell(state, now)),
         (columns.test, True, lambda: test_cell(state.run)),
         (columns.cpu, True, lambda: cpu_cell(state.sample, now)),
     )
-    for width, right, cell in rest:
-        if width:
-            cells += [(Span("  "),), fit(cell(), width, right=right)]
-    return line(*cells, " ")
-
-
-def _label(state: SessionState, columns: Columns, now: float, dress: Dress) -> Line:
-    """The name; what has no column of its own stands behind it, as far as there is room."""
-    tone = Tone.PLAIN if state.session.parent is not None else Tone.LABEL
-    label = line(
-        stem(state, opened=dress.opened, last=dress.last),
-        marked(name_of(state), dress.emphasis.label, tone),
-        repositories(state),
+    cells = [(width, right, cell()) for width, right, cell in columns_of if width]
+    name, tails = _label(state, columns, now, dress)
+    room, wanted_room = columns.label, width_of(name) + sum(width_of(tail[0]) for tail in tails)
+    while cells and not cells[0][2] and room < wanted_room:
+        room += cells.pop(0)[0] + 2
+    gutter = (
+        Span("▌" if dress.selected else " ", Tone.STRONG),
+        Span("◆" if dress.marked else " ", Tone.STRONG),
+        Span(it.glyph, it.tone),
+        Span(" "),
     )
+    rest = (part for width, right, cell in cells for part in ("  ", fit(cell, width, right=right)))
+    return line(gutter, fit(with_tails(name, tails, room), room), *rest, " ")
+
+
+def with_tails(name: Line, tails: Iterable[tuple[Line, ...]], width: int) -> Line:
+    """A name with what stands behind it as far as there is room.
+
+    Of each tail the first form that fits, else a good part of its last form, else nothing.
+    """
+    label = name
+    for forms in tails:
+        room = width - width_of(label)
+        cut = fit(forms[-1], room) if room >= TAIL_LEAST else ()
+        label = line(label, next((form for form in forms if width_of(form) <= room), cut))
+    return label
+
+
+def _label(
+    state: SessionState, columns: Columns, now: float, dress: Dress
+) -> tuple[Line, tuple[tuple[Line, ...], ...]]:
+    """The name, and what has no column of its own and stands behind it, the most wanted first, each in its forms."""
+    tone = Tone.PLAIN if state.session.parent is not None else Tone.LABEL
+    name = line(stem(state, opened=dress.opened, last=dress.last), marked(name_of(state), dress.emphasis.label, tone))
+    tails: list[tuple[Line, ...]] = []
+    if not columns.runs and (state.running or state.init_failed):
+        tails.append((line("  ", runs_cell(state, now)),))
+    if many := repositories(state):
+        tails.append((many, (Span(f" ×{len(state.session.members)}", Tone.MUTED),)))
     if dress.with_repository and state.session.parent is None:
         repository = marked(clean(state.session.repository, 24), dress.emphasis.repository, Tone.MUTED)
-        label = line(label, "  ", repository)
-    if not columns.runs and (state.running or state.init_failed):
-        label = line(label, "  ", runs_cell(state, now))
+        tails.append((line("  ", repository),))
     branch = told_branch(state)
-    return line(label, "  ", Span(branch, Tone.BRANCH)) if branch and not columns.branch else label
+    if branch and not columns.branch:
+        tails.append((line("  ", Span(branch, Tone.BRANCH)),))
+    return name, tuple(tails)
 
 
 def path_hint(path: str, home: str) -> str:
