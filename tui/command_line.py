@@ -284,7 +284,7 @@ def _checkout_completions(rest: str, world: World) -> Sequence[str]:
 
 def _addressed(verb: str, rest: str, world: World) -> tuple[str | None, str]:
     """`LABEL -- TEXT` or `TEXT`: the session named, and the text."""
-    label, found, text = rest.partition(" -- ")
+    label, found, text = f"{rest} ".partition(" -- ")
     if found and label in world.labels:
         return world.labels[label], text.strip()
     return None, rest
@@ -299,9 +299,9 @@ def _run(rest: str, world: World) -> Command:
 
 
 def _send(rest: str, world: World) -> Command:
-    whom, found, text = rest.partition("-- ")
-    if found and whom.strip() in ("all", "marked") and whom.strip() not in world.labels:
-        return Command("send", words=(whom.strip(),), text=text.strip())
+    whom, found, text = f"{rest} ".partition(" -- ")
+    if found and whom in ("all", "marked") and whom not in world.labels:
+        return Command("send", words=(whom,), text=text.strip())
     session_id, text = _addressed("send", rest, world)
     return Command("send", session_id=session_id, text=text)
 

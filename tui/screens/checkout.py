@@ -11,7 +11,7 @@ from textual.widgets import Input
 from devdeck.live import LiveDeck
 from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
 from tui.screens.dialog import Choice, labelled
-from tui.screens.making import CANCEL, Maker, Order
+from tui.screens.making import CANCEL, Maker, Order, SetupLine
 from tui.widgets.field import Field
 from tui.widgets.line_view import Facts
 from tui.widgets.picker import PickField, PickList
@@ -55,7 +55,7 @@ class Checkout(Maker):
         yield labelled("Label", Field(self._label, placeholder="from the target", id="checkout-label"))
         yield Facts(classes="heading")
         yield PickList()
-        yield labelled("Sets up", Facts(id="setup"), classes="after")
+        yield labelled("Sets up", SetupLine(), classes="after")
 
     def on_mount(self) -> None:
         """Look at the repository that is meant."""

@@ -169,10 +169,29 @@ class Maker(Dialog[str]):
 
     def tell_setup(self, setup: Setup | None, problem: str) -> None:
         """Say what would be set up."""
-        facts = self.query_one("#setup", Facts)
-        if problem:
-            facts.put(((Span(f"✗ {clean(problem, 200)}", Tone.FAILED),),))
-        elif setup is None:
-            facts.put(((Span("…", Tone.MUTED),),))
-        else:
-            facts.put((setup_words(setup, facts.view_width),))
+        self.query_one(SetupLine).show(setup, problem)
+
+
+class SetupLine(Facts):
+    """What would be set up in the session, in one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._setup: Setup | None = None
+        self._problem = ""
+
+    def show(self, setup: Setup | None, problem: str) -> None:
+        """Say it, or why it is not known."""
+        self._setup, self._problem = setup, problem
+        self.lines_changed()
+        self.refresh()
+
+    def line_count(self) -> int:
+        """Always one."""
+        return 1
+
+    def line_at(self, row: int, width: int) -> Line:
+        """As much of it as there is room for."""
+        if self._problem:
+            return (Span(f"✗ {clean(self._problem, 200)}", Tone.FAILED),)
+        return setup_words(self._setup, width) if self._setup is not None else (Span("…", Tone.MUTED),)

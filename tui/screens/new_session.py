@@ -14,7 +14,7 @@ from devdeck.live import BranchChoice, LiveDeck, Start
 from devdeck.model import GitFacts, SessionState
 from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
 from tui.screens.dialog import Choice, labelled
-from tui.screens.making import CANCEL, Maker, Order
+from tui.screens.making import CANCEL, Maker, Order, SetupLine
 from tui.widgets.field import Field
 from tui.widgets.line_view import Facts
 from tui.widgets.marks import Marks
@@ -66,7 +66,7 @@ class NewSession(Maker):
         yield labelled("Branch from", PickField(self._base, placeholder="HEAD of the repository", id="new-base"))
         yield Facts(classes="heading")
         yield PickList()
-        yield labelled("Sets up", Facts(id="setup"), classes="after")
+        yield labelled("Sets up", SetupLine(), classes="after")
         yield labelled("Changes", Marks(id="new-changes"), classes="changes")
 
     def on_mount(self) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -126,8 +127,9 @@ class SendText(Dialog[Order]):
     def on_audiences_chosen(self, event: Audiences.Chosen) -> None:
         """Name the sessions."""
         states = self._audiences[event.row].states
-        names = ", ".join(clean(state.session.label, 60) for state in states)
-        self.query_one("#send-names", Facts).put(((Span(names if len(states) > 1 else "", Tone.MUTED),),))
+        names = [clean(state.session.label, 60) for state in states] if len(states) > 1 else []
+        facts = self.query_one("#send-names", Facts)
+        facts.put(names_lines(names, facts.view_width))
 
     def step(self, delta: int) -> None:
         """Choose another audience."""
@@ -158,6 +160,22 @@ def audiences_of(
         Audience("all", tuple(state for state in everything if listens(state))),
     )
     return tuple(audience for audience in found if audience.states)
+
+
+def names_lines(names: Sequence[str], width: int) -> tuple[Line, Line]:
+    """Names in two lines; how many more there are when they are too many."""
+    rows = ["", ""]
+    for number, name in enumerate(names):
+        comma = "" if number == len(names) - 1 else ", "
+        more = f"and {len(names) - number} more"
+        if cell_len(rows[0] + name + comma) <= width and not rows[1]:
+            rows[0] += name + comma
+        elif cell_len(rows[1] + name + comma) + (len(more) if comma else 0) <= width:
+            rows[1] += name + comma
+        else:
+            rows[1] += more
+            break
+    return (Span(rows[0], Tone.MUTED),), (Span(rows[1], Tone.MUTED),)
 
 
 def listens(state: SessionState) -> bool:
