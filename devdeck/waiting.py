@@ -122,7 +122,8 @@ class _Waiter:
         self._state = state
         self._holder = holder
         self._folder = folder
-        self._line = f" {'source' if holder.shell == 'fish' else '.'} {shlex.quote(str(folder / 'run'))}"
+        reading = " eval (string collect <{})" if holder.shell == "fish" else " . {}"
+        self._line = reading.format(shlex.quote(str(folder / "run")))
         mark = f"\x1b]7373;devdeck;{secrets.token_hex(8)};"
         self._begin, self._end = f"{mark}begin\x07", f"{mark}end\x07"
         self._prompt = ""
@@ -359,7 +360,7 @@ eval "unset devdeck_status; return $devdeck_status"
 
 
 def _fish(folder: Path, begin: str, end: str, text: str) -> str:
-    """What fish reads."""
+    """What fish reads; it keeps no history of a line that begins with a space."""
     quoted = {
         key: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
         for key, value in {
@@ -370,11 +371,12 @@ def _fish(folder: Path, begin: str, end: str, text: str) -> str:
             "end": end,
         }.items()
     }
+    # Not `source`: what it runs has no process group of its own, so that nobody could tell that something runs.
     return f"""true >{quoted["begun"]} 2>/dev/null
 printf '%s' {quoted["begin"]}
-source {quoted["command"]}
+eval (string collect <{quoted["command"]})
 set -l devdeck_status $status
 printf '%s\\n' $devdeck_status >{quoted["status"]} 2>/dev/null
 printf '%s' {quoted["end"]}
-return $devdeck_status
+command sh -c "exit $devdeck_status"
 """

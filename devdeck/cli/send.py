@@ -159,9 +159,9 @@ def _fail(report: tuple[Delivery, ...], *, json: bool) -> None:
 def _as_error(each: Delivery) -> DeckError:
     from devdeck.errors import Missing, NotFound
 
-    kinds: dict[str, type[DeckError]] = {kind.code: kind for kind in (Refused, NotFound, Missing, UsageError)} | {
-        "gone": NotFound
-    }
+    kinds: dict[str, type[DeckError]] = {"gone": NotFound}
+    for kind in (Refused, NotFound, Missing, UsageError):
+        kinds[kind.code] = kind
     return kinds.get(each.code, DeckError)(each.error, each.hint, code=each.code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,12 +127,12 @@ def restore(deck: Deck, labels: tuple[str, ...], everything: bool, dry_run: bool
 
 
 def _plan_restore(deck: Deck, sessions: tuple[Session, ...], json: bool) -> None:
-    plans = []
+    plans: list[tuple[str, str, str | None]] = []
     for session in sessions:
         try:
             plans.append((session.label, deck.terminals.plan_restore(session), None))
-        except DeckError as error:
-            plans.append((session.label, "", error.message))
+        except DeckError as failure:
+            plans.append((session.label, "", failure.message))
     if json:
         output.document({"plans": [{"label": label, "step": step or None, "error": e} for label, step, e in plans]})
         return
@@ -159,11 +160,13 @@ def control_center(tmux: bool, read_only: bool, dry_run: bool, json: bool) -> in
         return show(read_only=read_only)
     if read_only:
         raise UsageError("--read-only is for the dashboard", "leave out --tmux")
-    _gather(dry_run=dry_run, json=json)
+    from devdeck.deck import Deck
+
+    with contextlib.closing(Deck.open()) as deck:
+        _gather(deck, dry_run=dry_run, json=json)
     return 0
 
 
-@output.with_deck
 def _gather(deck: Deck, *, dry_run: bool, json: bool) -> None:
     from devdeck import centre
 
