@@ -88,21 +88,24 @@ def start(
     if dry_run:
         _plan(plan.session, plan.steps, plan.warnings, json)
         return
-    session = deck.starting.carry_out(plan, warn=lambda warning: output.note(f"devdeck: {warning}"))
-    if editor:
-        deck.workspaces.ide_file(session, editor)
+    warnings: list[str] = []
+    session = deck.starting.carry_out(plan, warn=warnings.append)
     if json:
-        output.document({"session": _view(deck, session)})
+        output.document({"session": _view(deck, session), "warnings": warnings})
     else:
+        for warning in warnings:
+            output.note(f"devdeck: {warning}")
         names = ", ".join(member.repository for member in session.members)
         output.say(f"started {output.styled(session.label, 'bold')} over {names}")
         output.say(f"  in {session.worktree}")
         if not open_after:
             output.say(f"  → devdeck open {shlex.quote(session.label)}")
+    if editor:
+        deck.workspaces.ide_file(session, editor)
     if open_after:
-        from devdeck.cli.sessions import _go
+        from devdeck.cli.going import go
 
-        _go(deck, deck.terminals.hand_off(session))
+        go(deck, deck.terminals.hand_off(session))
 
 
 def _names(repos: tuple[str, ...], folder: str) -> list[str]:

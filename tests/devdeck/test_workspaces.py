@@ -232,7 +232,7 @@ def test_no_repositories_and_no_folder_are_not_found(deck: Deck, folder: Path) -
         deck.workspaces.plan("cart", str(folder / "api"), ["inner"])
 
 
-@pytest.mark.parametrize("label", ["all", "-x", "a b", "a..b", "", "a:b", "--upload-pack=touch /tmp/x"])
+@pytest.mark.parametrize("label", ["all", "-x", "a b", "a..b", "", "a:b", "a\nb", "../x", "--upload-pack=touch /tmp/x"])
 def test_a_bad_label_makes_nothing(deck: Deck, folder: Path, label: str) -> None:
     with pytest.raises(UsageError):
         deck.workspaces.start(label, str(folder))
