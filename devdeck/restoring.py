@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -165,7 +166,7 @@ class _Restoring:
         branch = self._branches(part, root, key, number)
         if part.admin is not None:
             self._admin(part, part.admin, common, worktree)
-        same = root == member.repository_path
+        same = root == entry.session.places[number].repository_path
         return msgspec.structs.replace(
             member,
             worktree=worktree,
@@ -178,8 +179,8 @@ class _Restoring:
         origin = part.admin_origin or str(common / "worktrees" / Path(worktree).name)
         target = common / "worktrees" / admins.free_name(common, Path(origin).name)
         self._late.append(Move(source=kept, target=str(target), key=self._entry.id, into_trash=False))
-        moved = str(target) != origin or worktree != part.member.worktree
-        if moved and part.folder is not None:
+        pointed = admins.pointed_to(part.folder, part.member.worktree) if part.folder is not None else None
+        if pointed is not None and (worktree, pointed) != (part.member.worktree, os.path.realpath(target)):
             self._late.append(
                 Repoint(
                     admin=str(target),

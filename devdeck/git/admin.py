@@ -37,13 +37,22 @@ def place_of(admin: Path) -> str | None:
     return os.path.realpath((admin / pointer).parent) if pointer else None
 
 
+def pointed_to(folder: str, worktree: str) -> str | None:
+    """Which git's folder a worktree points to, resolved; `None` when its folder is none of a linked worktree.
+
+    Args:
+        folder: Where the worktree's folder is now.
+        worktree: Where it is when it is in use; a relative pointer counts from there.
+    """
+    pointer = _pointer(Path(folder, ".git"))
+    if pointer is None or not pointer.startswith("gitdir:"):
+        return None
+    return os.path.realpath(Path(worktree, pointer.removeprefix("gitdir:").strip()))
+
+
 def is_intact(admin: Path, worktree: str) -> bool:
     """Whether a worktree points to git's folder about it, as git needs it to."""
-    pointer = _pointer(Path(worktree, ".git"))
-    if pointer is None or not pointer.startswith("gitdir:"):
-        return False
-    target = Path(worktree, pointer.removeprefix("gitdir:").strip())
-    return os.path.realpath(target) == os.path.realpath(admin) and (admin / "HEAD").is_file()
+    return pointed_to(worktree, worktree) == os.path.realpath(admin) and (admin / "HEAD").is_file()
 
 
 def free_name(common: Path, name: str) -> str:
