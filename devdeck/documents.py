@@ -28,6 +28,7 @@ SIZE_LIMIT = 256 * 2**10
 """Most bytes of a configuration file."""
 _VALUES_LIMIT = 20_000
 _DEPTH_LIMIT = 40
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 _NAMES = {
     "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
@@ -172,10 +173,12 @@ class _Walk:
         self._left -= 1
         if self._left < 0 or depth > _DEPTH_LIMIT:
             what = f"more than {_VALUES_LIMIT} values" if self._left < 0 else f"more than {_DEPTH_LIMIT} levels"
-            raise ConfigError(
-                f"{self._name}:{place.line}:{place.column}: found {what} (aliases count as what they name)"
-            )
+            words = f"found {what} (an alias counts as all that it stands for)"
+            raise ConfigError(f"{self._name}:{place.line}:{place.column}: {words}")
         self.values.setdefault(path, place)
+        if isinstance(node, MappingNode | SequenceNode) and node.tag not in _PLAIN_TAGS:
+            tag = one_line(node.tag, limit=100)
+            raise ConfigError(f"{self._name}:{place.line}:{place.column}: found the tag {tag}, expected plain YAML")
         if isinstance(node, MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, SequenceNode):
@@ -245,7 +248,9 @@ def _explained(document: Document, kind: Any, words: str, path: Path) -> ConfigE
 
 
 def _type_words(types: str) -> str:
-    return " or ".join(sorted({_NAMES.get(name, name) for name in types.split(" | ")}, key=lambda word: -len(word)))
+    return " or ".join(
+        sorted({_NAMES.get(name, name) for name in types.split(" | ")}, key=lambda word: (word == "nothing", word))
+    )
 
 
 def _culprit(document: Document, path: Path, got: str) -> Path:

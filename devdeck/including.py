@@ -186,8 +186,9 @@ class _Look:
 
     def note(self, words: str) -> None:
         """Remember what is left out."""
-        if len(self.notes) < _NOTES_LIMIT:
-            self.notes.append(one_line(words, limit=500))
+        words = one_line(words, limit=500)
+        if len(self.notes) < _NOTES_LIMIT and words not in self.notes:
+            self.notes.append(words)
 
     # Finding
 
@@ -366,9 +367,10 @@ class _Copy(_Look):
 
     def note(self, words: str) -> None:
         """Write it down too."""
-        if len(self.notes) < _NOTES_LIMIT:
-            self._manifest.write("note", one_line(words, limit=500))
+        before = len(self.notes)
         super().note(words)
+        for told in self.notes[before:]:
+            self._manifest.write("note", told)
 
     def finish(self) -> None:
         """Give the folders that were made their times."""

@@ -91,13 +91,11 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(description="What to call it.")] = ""
     directory: Annotated[str, Meta(description="Where to run it, relative to the worktree and inside of it.")] = "."
     env: Annotated[dict[str, str | int], Meta(description="Environment variables to set.")] = {}
-    timeout: (
-        Annotated[
-            float, Meta(gt=0, description="Seconds after which it is stopped with all that it started, and has failed.")
-        ]
-        | None
-    ) = None
-    when: Annotated[When, Meta(description="Run it only when this holds; else it is skipped.")] | None = None
+    timeout: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Seconds after which it is stopped with all that it started, and has failed."),
+    ] = None
+    when: Annotated[When | None, Meta(description="Run it only when this holds; else it is skipped.")] = None
     group: Annotated[
         str, Meta(description="Commands of the same group that stand one after another run at the same time.")
     ] = ""

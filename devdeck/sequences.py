@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -144,14 +145,7 @@ def _open(site: Site, session: Session, kind: JobKind, path: Path, job_id: str) 
     """Start what runs the plan: in a window, or in the background."""
     terminal = site.terminals.of(session) if kind is JobKind.TEARDOWN else site.terminals.ensure(session)
     if terminal is None:
-        subprocess.Popen(
-            driver_argv(path),
-            cwd=session.worktree,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        _start_in_background(path, session.worktree)
         return None
     with translated():
         _close_ended(site, terminal, str(kind))
@@ -163,6 +157,22 @@ def _open(site: Site, session: Session, kind: JobKind, path: Path, job_id: str) 
             env={"DEVDECK_SESSION": session.id},
             job_id=job_id,
         )
+
+
+def _start_in_background(path: Path, folder: str) -> None:
+    try:
+        process = subprocess.Popen(
+            driver_argv(path),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise DeckError(f"the commands can't be started in {folder}: {error.strerror}") from error
+    # Somebody has to take note of its end, or it stays in the process table for as long as this process lives.
+    threading.Thread(target=process.wait, name="devdeck-sequence", daemon=True).start()
 
 
 def _close_ended(site: Site, terminal: Terminal, name: str) -> None:
