@@ -35,6 +35,7 @@ from devdeck.model import (
     TestResult,
     TestRun,
     TrashEntry,
+    TrashPart,
 )
 from devdeck.paths import Paths
 from devdeck.state import DeckState, StateHub, Subscriber
@@ -135,6 +136,10 @@ class FakeDeck:
     def patch(self, session_id: str, **fields: Any) -> None:
         """Change facts of one session, as a collector would."""
         self.hub.update({session_id: fields})
+
+    def add(self, *states: SessionState) -> None:
+        """Make these known too."""
+        self.put([*self.state.sessions.values(), *states])
 
     def id_of(self, label: str) -> str:
         """The id of a session by its label."""
@@ -656,3 +661,56 @@ def deck_with(root: Path, sessions: int, *, read_only: bool = False) -> FakeDeck
             "\x1b[32mdev@box\x1b[0m:\x1b[34m~\x1b[0m$ ",
         )
     return deck
+
+
+def workspace_of_three(deck: FakeDeck) -> tuple[SessionState, ...]:
+    """The workspace `tax-rules` and its members, as collectors would have them: one changed, one failed, one elsewhere."""
+    whole = workspace("w1", "tax-rules", "/home/dev/src", ("api", "web", "docs"))
+    api, web, docs = whole.member_sessions()
+    passed = deck.job(api.id, "w-pass", state=JobState.ENDED, exit_status=0, log=PASSING_LOG, age=300.0)
+    failed = deck.job(web.id, "w-fail", state=JobState.ENDED, exit_status=1, log=FAILING_LOG, age=200.0)
+    counts = {"passed": 41, "failed": 1, "total": 42, "reason": "exit 1, 1 failed"}
+    green, red = run_of(passed, RunState.PASSED, passed=42, total=42), run_of(failed, RunState.FAILED, **counts)
+    here = Fact(value=terminal(tmux_id="$90"), at=NOW)
+
+    def git(branch: str | None, **fields: Any) -> Fact[GitFacts]:
+        return Fact(value=GitFacts(branch=branch, head="a" * 40 if branch else None, **fields), at=NOW)
+
+    return (
+        SessionState(
+            session=whole, git=git("tax-rules", unstaged=3, untracked=1, ahead=2), terminal=here,
+            jobs=(failed, passed), run=red, sample=Sample(NOW - 1, 21.0, 300_000_000, 6),
+        ),
+        SessionState(session=api, git=git("tax-rules", unstaged=3, ahead=2), terminal=here, jobs=(passed,), run=green),
+        SessionState(session=web, git=git("tax-rules"), terminal=here, jobs=(failed,), run=red),
+        SessionState(session=docs, git=git("spike", untracked=1), terminal=here),
+    )  # fmt: skip
+
+
+def not_set_up(deck: FakeDeck) -> SessionState:
+    """A session that could not be set up."""
+    made = session("s-init", "new-search", REPOSITORIES[1])
+    job = deck.job(
+        made.id, "init-fail", argv=("sh", "-c", "npm ci"), kind=JobKind.INIT, state=JobState.ENDED, exit_status=1,
+        log=b"npm error network\n", age=90.0,
+    )  # fmt: skip
+    git = GitFacts(branch="new-search", head="a" * 40)
+    here = Fact(value=terminal(tmux_id="$91"), at=NOW)
+    return SessionState(session=made, git=Fact(value=git, at=NOW), terminal=here, jobs=(job,))
+
+
+def removed_before(deck: FakeDeck) -> None:
+    """Put three sessions into the trash; the label of the second is in use, the third is a workspace."""
+    day = 86400
+    large = Member(repository="web", repository_path="/home/dev/src/web", worktree="/home/dev/wt/web/x")
+    deck.trashed = [
+        TrashEntry(id="t1", session=session("o1", "old-idea"), at=NOW - 7200, size=48_000_000, expires_at=NOW + 29 * day),
+        TrashEntry(
+            id="t2", session=session("o2", "fix-login", REPOSITORIES[1]), at=NOW - 3 * day, size=1_200_000,
+            expires_at=NOW + 27 * day, parts=(TrashPart(member=large, dropped=("node_modules", "dist/assets")),),
+        ),
+        TrashEntry(
+            id="t3", session=workspace("o3", "spring-clean", "/home/dev/src", ("api", "web")), at=NOW - 9 * day,
+            size=3_400_000_000, expires_at=NOW + 21 * day,
+        ),
+    ]  # fmt: skip

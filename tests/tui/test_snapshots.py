@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 
 from devdeck.live import RemovalPlan
 from devdeck.model import Health
 from devdeck.state import StateHub
 from tests.tui.driving import Driver, driving
-from tests.tui.fake import NOW, FakeDeck
+from tests.tui.fake import NOW, FakeDeck, not_set_up, removed_before, workspace_of_three
 from tests.tui.snapshots import Snapshots
 from tui.performer import GLANCED
 
@@ -77,10 +79,78 @@ async def test_removal(make_deck: MakeDeck, snapshots: Snapshots) -> None:
     id_ = deck.id_of("dark-mode")
     steps = ("end its terminal", "remove the worktree ~/wt/api/dark-mode", "delete the branch dark-mode")
     risks = ("2 conflicts in a merge", "3 commits that are pushed nowhere")
-    deck.plans[id_] = RemovalPlan(session=deck.state.sessions[id_].session, steps=steps, risks=risks)
+    notes = ("ignored files of 212M are kept, node_modules of 1.4G is over the limit of 1G and is not",)
+    session = deck.state.sessions[id_].session
+    deck.plans[id_] = RemovalPlan(session=session, steps=steps, risks=risks, notes=notes)
     async with driving(deck, (80, 24)) as it:
         await it.press("x")
         await it.until(lambda: "pushed nowhere" in it.text())
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_workspace(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    deck = make_deck()
+    deck.add(*workspace_of_three(deck), not_set_up(deck))
+    async with driving(deck, size) as it:
+        it.main.performer.go("w1")
+        await it.press("right")
+        for id_ in ("w1", "w1.web", deck.id_of("dark-mode")):
+            it.main.sessions.mark(id_)
+        await it.until(lambda: it.main.detail.border_title == "tax-rules")
+        await calm(it)
+        snapshots.check(it.app)
+
+
+async def test_not_set_up(make_deck: MakeDeck, snapshots: Snapshots) -> None:
+    deck = make_deck()
+    deck.add(not_set_up(deck))
+    async with driving(deck) as it:
+        it.main.performer.go("s-init")
+        await it.until(lambda: "Total counts every item" in it.text())
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_removal_of_many(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    deck = make_deck()
+    deck.add(*workspace_of_three(deck))
+    ids = ["w1", *map(deck.id_of, ("dark-mode", "docs-nav", "search-index"))]
+    facts: tuple[dict[str, Any], ...] = ({}, {"risks": ("2 conflicts in a merge", "3 commits that are pushed nowhere")},
+             {"forbidden": "it is the main worktree of docs"}, {"notes": ("1 stash stays in the repository",)})  # fmt: skip
+    for id_, more in zip(ids, facts, strict=True):
+        plan = RemovalPlan(session=deck.state.sessions[id_].session, steps=("end its terminal",), risks=())
+        deck.plans[id_] = msgspec.structs.replace(plan, **more)
+    async with driving(deck, size) as it:
+        for id_ in ids:
+            it.main.sessions.mark(id_)
+        await it.press("x")
+        await it.until(lambda: "pushed nowhere" in it.text())
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_trash(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    deck = make_deck()
+    removed_before(deck)
+    async with driving(deck, size) as it:
+        await it.press("X")
+        await it.until(lambda: "old-idea" in it.text())
+        await it.press("j", "enter")
+        await calm(it)
+        snapshots.check(it.app)
+
+
+@SIZES
+async def test_palette(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
+    async with driving(make_deck(), size) as it:
+        await it.press("ctrl+p")
+        await it.until(lambda: "Open terminal" in it.text())
+        # The list takes its height from its options only when it has all of them.
+        await it.until(lambda: not it.app.screen.query_one("CommandList").has_class("--populating"))
         await calm(it)
         snapshots.check(it.app)
 

@@ -122,7 +122,7 @@ class RemoveSessions(Dialog[tuple[Operation, ...]]):
             self.offer((Choice("⏎", "remove" if len(allowed) == 1 else f"remove {_them(allowed)}", "remove"), keep))
         elif safe:
             words = f"remove the {len(safe)} without risk"
-            self.offer((Choice("⏎", words, "remove"), keep, Choice("F", "all of them anyway …", "arm")))
+            self.offer((Choice("⏎", words, "remove"), keep, Choice("F", "all anyway …", "arm")))
         else:
             self.offer((keep, Choice("F", "remove anyway …", "arm")))
 

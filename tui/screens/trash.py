@@ -77,11 +77,15 @@ class Entries(LineView):
             self.post_message(self.Chosen())
 
 
+def label_room(width: int) -> int:
+    """Cells of the first column."""
+    return max(8, width - REPOSITORY - SIZE - AGE - EXPIRES - 8)
+
+
 def columns(width: int, label: Line, repository: Line, size: Line, age: Line, expires: Line) -> Line:
     """One row of the table."""
-    room = max(8, width - REPOSITORY - SIZE - AGE - EXPIRES - 8)
     return line(
-        fit(label, room),
+        fit(label, label_room(width)),
         "  ",
         fit(repository, REPOSITORY),
         "  ",
@@ -96,11 +100,13 @@ def columns(width: int, label: Line, repository: Line, size: Line, age: Line, ex
 def entry_line(entry: TrashEntry, now: float, width: int, *, selected: bool = False) -> Line:
     """An entry as a row of the table."""
     session = entry.session
-    many = f"  {rows.counted(len(session.members), 'repo')}" if session.members else ""
+    count = len(session.members)
+    many = ((Span(f"  {rows.counted(count, 'repo')}", Tone.MUTED),), (Span(f" ×{count}", Tone.MUTED),))
+    name = (Span("▌ " if selected else "  ", Tone.STRONG), Span(clean(session.label), Tone.LABEL))
     left = "" if entry.expires_at is None else "due" if entry.expires_at <= now else rows.age(entry.expires_at - now)
     return columns(
         width,
-        (Span("▌ " if selected else "  ", Tone.STRONG), Span(clean(session.label), Tone.LABEL), Span(many, Tone.MUTED)),
+        rows.with_tails(name, (many,) if count else (), label_room(width)),
         (Span(shorten(clean(session.repository, 80), REPOSITORY), Tone.MUTED),),
         (Span(format_value(entry.size, "bytes")),),
         (Span(rows.ago(now - entry.at), Tone.MUTED),),
