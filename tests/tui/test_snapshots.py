@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.widgets import Input
 
 from devdeck.live import RemovalPlan
 from devdeck.model import Health
@@ -148,6 +149,7 @@ async def test_trash(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int,
 async def test_palette(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, int]) -> None:
     async with driving(make_deck(), size) as it:
         await it.press("ctrl+p")
+        it.app.screen.query_one(Input).cursor_blink = False
         await it.until(lambda: "Open terminal" in it.text())
         # The list takes its height from its options only when it has all of them.
         await it.until(lambda: not it.app.screen.query_one("CommandList").has_class("--populating"))
