@@ -16,7 +16,7 @@ from devdeck.starting import Starting
 from devdeck.store import Store
 from devdeck.terminals import Terminals
 from devdeck.transactions import Site, Transactions
-from devdeck.trash import Trash
+from devdeck.trash import Retention, Trash
 from devdeck.work import Work
 from devdeck.workspaces import Workspaces
 
@@ -57,7 +57,7 @@ class Deck:
         self.setups = Setups(site)
         self.starting = Starting(site, self.transactions, self.setups)
         self.workspaces = Workspaces(site, self.setups, self.starting)
-        self.trash = Trash(site, self.transactions)
+        self.trash = Trash(site, self.transactions, self._retention)
         self.removing = Removing(site, self.transactions, self.setups, self.trash)
         self.history = History(site, self.transactions, self.removing, self.trash)
         self.managing = Managing(site, self.transactions, self.sessions)
@@ -79,6 +79,12 @@ class Deck:
         from devdeck.config import Config
 
         return Config.load(self.paths)
+
+    def _retention(self) -> Retention:
+        config = self.config
+        return Retention(
+            keep_days=config.trash.keep_days or None, max_size=config.trash_size, ignored_limit=config.ignored_limit
+        )
 
     @classmethod
     def open(cls, paths: Paths | None = None) -> Deck:

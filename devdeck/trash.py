@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
+from functools import cached_property
 
 import msgspec
 
@@ -31,11 +33,17 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 class Trash:
     """See the module. Synchronous."""
 
-    def __init__(self, site: Site, transactions: Transactions, retention: Retention | None = None) -> None:
+    def __init__(self, site: Site, transactions: Transactions, retention: Callable[[], Retention] = Retention) -> None:
+        """`retention` is asked once, when it is first needed."""
         self._site = site
         self._store = site.store
         self._transactions = transactions
-        self.retention = retention or Retention()
+        self._retention = retention
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long what is kept."""
+        return self._retention()
 
     def entries(self) -> tuple[TrashEntry, ...]:
         """What is in the trash, the newest first, each with the time at which it will be deleted."""
@@ -101,8 +109,7 @@ class Trash:
         self._transactions.run("drop", entry.session, (DropEntry(entry=entry),), pivot=0, id=uuid.uuid4().hex)
 
     def prune(self) -> tuple[TrashEntry, ...]:
-        """Delete what is too old, and the oldest while all together are too large. The newest
-        is never too large.
+        """Delete what is too old, and the oldest while all together are too large; the newest is never too large.
 
         Returns:
             What was deleted. What could not be is left for the next time.

@@ -18,7 +18,9 @@ VERBS = {
     "workspace": "devdeck.cli.workspace:workspace",
     "open": "devdeck.cli.terminals:open_",
     "send": "devdeck.cli.send:send",
-    "rm": "devdeck.cli.sessions:rm",
+    "rm": "devdeck.cli.removing:rm",
+    "undo": "devdeck.cli.removing:undo",
+    "trash": "devdeck.cli.removing:trash",
     "run": "devdeck.cli.jobs:run",
     "test": "devdeck.cli.tests:test",
     "logs": "devdeck.cli.logs:logs",
@@ -46,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the contract's status (design, section 5)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if shell := os.environ.pop("_DEVDECK_COMPLETE", ""):
-        from devdeck.cli import completion
+        from devdeck.cli import answering
 
-        sys.exit(completion.answer(shell, arguments))
+        sys.exit(answering.answer(shell, arguments))
     if arguments in (["--version"], ["-v"]):  # without the half of the time that click's import would take
         from devdeck import __version__
 
