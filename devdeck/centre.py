@@ -11,7 +11,6 @@ from backends.base import TargetGone
 from backends.tmux import centre as tmux_centre
 from backends.tmux import windows
 from backends.tmux.centre import Link
-from devdeck import discover
 from devdeck.boundary import translated
 from devdeck.errors import DeckError
 from devdeck.live import Handoff
@@ -53,10 +52,9 @@ def named(sessions: Sequence[Session]) -> dict[str, str]:
     return {s.id: f"{s.repository}-{s.label}" if several else s.label for s in sessions}
 
 
-def wanted(terminals: Terminals, sessions: Sequence[Session]) -> tuple[Session, ...]:
-    """Those that get a window: what the deck made (not the members of workspaces), and what else has a terminal."""
-    matched = discover.match_terminals(sessions, terminals.all())
-    return tuple(s for s in sessions if s.parent is None and (s.managed or s.id in matched))
+def wanted(sessions: Sequence[Session]) -> tuple[Session, ...]:
+    """Those that get a window: what the deck made, a workspace as one. What others made is left as it is."""
+    return tuple(session for session in sessions if session.parent is None and session.managed)
 
 
 def gather(terminals: Terminals, sessions: Sequence[Session], home: Path) -> Gathered:
@@ -73,7 +71,7 @@ def gather(terminals: Terminals, sessions: Sequence[Session], home: Path) -> Gat
     Raises:
         DeckError: tmux refused.
     """
-    chosen = wanted(terminals, sessions)
+    chosen = wanted(sessions)
     names = named(chosen)
     shown = [_window_of(terminals, session, names[session.id]) for session in chosen]
     with translated():
@@ -108,7 +106,7 @@ def _link(terminals: Terminals, shown: list[Shown], home: Path) -> Gathered:
     gone = [window for window in links if window not in kept]
     tmux_centre.record(tmux, centre_id, {window: links[window] for window in kept if window in links})
     if first:
-        tmux.kill_window(first)
+        windows.drop_first(tmux, centre_id, first)
     dropped = []
     for window in gone:
         tmux_centre.drop(tmux, centre_id, window)
@@ -143,10 +141,11 @@ def _add(
 
 def _name(terminals: Terminals, window: str, name: str, before: Link | None, pane: Pane | None) -> str:
     """Give a window its name, unless its user gave it one; returns the name given, empty for none."""
-    ours = pane is None or not pane.named or (before is not None and pane.window_name == before.name)
+    shown = windows.plain_name(pane.window_name) if pane else ""
+    ours = pane is None or not pane.named or (before is not None and shown == before.name)
     if not ours:
         return ""
-    if pane is None or pane.window_name != name or not pane.named:
+    if pane is None or shown != name or not pane.named:
         windows.rename_window(terminals.tmux, window, name)
     return name
 

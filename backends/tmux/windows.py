@@ -96,7 +96,7 @@ def shapes(server: Processes, session_id: str) -> tuple[WindowShape, ...]:
 
 def _window(row: Mapping[str, bytes], panes: Sequence[PaneShape]) -> WindowShape:
     return WindowShape(
-        name=row["window_name"].decode(errors="replace"),
+        name=plain_name(row["window_name"].decode(errors="replace")),
         named=row["automatic-rename"] == b"0",
         layout=row["window_layout"].decode(errors="replace"),
         width=int(row["window_width"] or 80),
@@ -171,6 +171,11 @@ def arrange(server: Processes, window_id: str, shape: WindowShape) -> None:
         server.run(*commands)
 
 
+def plain_name(name: str) -> str:
+    """The name that was given to a window that tmux shows as `name`: without its escapes for backslashes and `$`."""
+    return re.sub(r"\\([\\$])", r"\1", name)
+
+
 def rename_window(server: Processes, window_id: str, name: str) -> None:
     """Give a window a name, literally.
 
@@ -180,10 +185,11 @@ def rename_window(server: Processes, window_id: str, name: str) -> None:
     server.run(*_given(window_id, name, ["rename-window", "-t", window_id, f"#{{{_NAME}}}"]))
 
 
-def drop_first(server: Processes, session_id: str, first: str, current: str) -> None:
+def drop_first(server: Processes, session_id: str, first: str, current: str = "") -> None:
     """End the window that a session was made with, count the others from its first index on, and show one of them."""
     server.run(["kill-window", "-t", first], ["move-window", "-r", "-t", f"{session_id}:"])
-    server.run(["select-window", "-t", f"{session_id}:{current}"])
+    if current:
+        select_window(server, session_id, current)
 
 
 def select_window(server: Processes, session_id: str, window_id: str) -> None:

@@ -173,7 +173,7 @@ def _gather(deck: Deck, *, dry_run: bool, json: bool) -> None:
     deck.terminals.require()
     sessions = deck.sessions.all()
     if dry_run:
-        chosen = centre.wanted(deck.terminals, sessions)
+        chosen = centre.wanted(sessions)
         names = centre.named(chosen)
         if json:
             output.document({"windows": [{"label": each.label, "name": names[each.id]} for each in chosen]})

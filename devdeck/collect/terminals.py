@@ -1,24 +1,32 @@
-"""What runs in tmux: one control-mode client for everything that is read."""
+"""What runs in tmux: one control-mode client for everything that is read, and the layouts that are remembered."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backends.base import BackendError, TargetGone, ToolMissing
+from devdeck import layouts
 from devdeck.boundary import translated
 from devdeck.collect.base import Pace, wait_for
-from devdeck.model import Health, Terminal
+from devdeck.errors import DeckError
+from devdeck.model import Health, Session, Terminal
 from devdeck.state import StateHub
 
 if TYPE_CHECKING:
     from backends.tmux.control import ControlClient
     from backends.tmux.server import TmuxServer
 
+_log = logging.getLogger(__name__)
+
 LOOK, LOOK_IDLE = 2.0, 10.0
 """Seconds between two lists when tmux announces nothing: running commands change without a notice."""
+
+REMEMBER = 1.0
+"""Seconds between two readings of changed layouts: a window that is being resized changes many times a second."""
 
 SETTLE = 0.05
 """Seconds to wait after a notice, so that a burst is one list."""
@@ -34,7 +42,18 @@ class TerminalCollector:
         pace: Pace,
         clock: Callable[[], float],
         on_terminals: Callable[[tuple[Terminal, ...], str], None],
+        remember: Callable[[Session, Terminal], None] | None = None,
     ) -> None:
+        """Args beside what all collectors have.
+
+        Args:
+            hub: State.
+            server: tmux.
+            pace: How fast.
+            clock: UNIX seconds.
+            on_terminals: Given every list, with why it could not be read.
+            remember: Keeps the layout of a session's terminal; called in a thread when its windows may have changed.
+        """
         self._hub = hub
         self._server = server
         self._pace = pace
@@ -42,6 +61,8 @@ class TerminalCollector:
         self._on_terminals = on_terminals
         self._changed = asyncio.Event()
         self._client: ControlClient | None = None
+        self._remember = remember
+        self._seen: dict[str, tuple[object, ...]] = {}
 
     def nudge(self) -> None:
         """List now."""
@@ -56,20 +77,49 @@ class TerminalCollector:
         client = ControlClient(self._server, on_change=self.nudge, on_connection=self._on_connection)
         self._client = client
         connection = asyncio.create_task(client.run(), name="tmux-control")
+        remembering = asyncio.create_task(self._remember_layouts(), name="tmux-layouts")
         try:
             while True:
                 await self._list(client)
                 if connection.done():
                     with translated():
                         connection.result()
+                if remembering.done():
+                    remembering.result()
                 if await wait_for(self._changed, self._pace.period(LOOK, LOOK_IDLE)):
                     await asyncio.sleep(SETTLE)
                     self._changed.clear()
         finally:
             self._client = None
-            connection.cancel()
-            with contextlib.suppress(asyncio.CancelledError, BackendError):
-                await connection
+            for task in (connection, remembering):
+                task.cancel()
+            for task in (connection, remembering):
+                with contextlib.suppress(asyncio.CancelledError, BackendError):
+                    await task
+
+    async def _remember_layouts(self) -> None:
+        """Have the layouts remembered that differ from those seen before, until cancelled."""
+        while self._remember is not None:
+            await asyncio.sleep(REMEMBER)
+            states = self._hub.state.sessions
+            for gone in self._seen.keys() - states.keys():
+                del self._seen[gone]
+            for id_, state in states.items():
+                terminal = state.terminal.value
+                if terminal is None or state.session.parent is not None or not state.session.managed:
+                    continue
+                now = layouts.fingerprint(terminal)
+                if now != self._seen.get(id_):
+                    await self._remember_layout(self._remember, state.session, terminal)
+                    self._seen[id_] = now
+
+    async def _remember_layout(
+        self, remember: Callable[[Session, Terminal], None], session: Session, terminal: Terminal
+    ) -> None:
+        try:
+            await asyncio.to_thread(remember, session, terminal)
+        except DeckError as error:
+            _log.info("the layout of %s is not remembered: %s", session.label, error.message)
 
     def _on_connection(self, connected: bool, reason: str) -> None:
         self._changed.set()

@@ -87,7 +87,10 @@ def test_a_command_is_one_line_whatever_is_in_it() -> None:
 @given(st.lists(st.binary(max_size=200), max_size=10))
 def test_list_parser_takes_any_lines(lines: list[bytes]) -> None:
     assert parse_terminals(lines) == ()
-    assert parse_terminals([b"p" + b"\x1f%d" * 21 % tuple(range(21)), *lines])[0].id == "0"
+    values = [b"%d" % number for number in range(24)]
+    assert parse_terminals([b"\x1f".join([b"p", *values]), *lines]) == ()  # of the control centre
+    values[17] = b""
+    assert parse_terminals([b"\x1f".join([b"p", *values]), *lines])[0].id == "0"
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -206,6 +206,7 @@ HOSTILE = [
     "  spaces  ",
     "-flag",
     "semi;",
+    "a$b ${c} $",
     "\x1b]0;title\x07",
 ]
 

@@ -53,7 +53,7 @@ def arranged(deck: Deck, session: Session) -> None:
     for folder in ("sub dir", "é#[x]#{host}"):
         pane = tmux(server, "split-window", "-h", "-P", "-F", "#{pane_id}", "-t", window, "-c", str(place)).strip()
         server.send_text(pane, f"cd '{place / folder}'")
-    tmux(server, "rename-window", "-t", window, "edit: ##{pane_id}; %H ##(x) ##[y]")
+    tmux(server, "rename-window", "-t", window, "edit: ##{pane_id}; %H ##(x) ##[y] $HOME \\x")
     tmux(server, "select-layout", "-t", window, "even-horizontal")
     tmux(server, "new-window", "-d", "-t", f"{terminal.id}:", "-n", "logs", "-c", str(place))
     server.new_window(terminal.id, name="run", cwd=place, argv=["sleep", "1000"], job_id="j1")
