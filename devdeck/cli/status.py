@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import output, views
+from devdeck.cli import complete, output, views
 from devdeck.cli.listing import branch_of, git_marks, git_style, tests_marks
 from devdeck.model import Job, JobState, RunState, SessionKind, SessionState, Terminal
 
@@ -25,7 +25,7 @@ Cell = tuple[str, str]
 
 
 @click.command()
-@click.argument("label", required=False)
+@click.argument("label", required=False, shell_complete=complete.labels)
 @click.option("-a", "--all", "everything", is_flag=True, help="Sum up all sessions, also inside of one.")
 @output.json_option
 @output.with_deck
@@ -127,8 +127,10 @@ def _show(state: SessionState, members: Sequence[SessionState], changed: int | N
     for part in members:
         _member(part, max(len(each.session.repository) for each in members))
     _line("terminal", _terminal(state))
+    names = {part.session.id: f"{part.session.repository}: " for part in members}
     for job in state.running:
-        _line("running", [("● ", "info"), (_job(job), ""), (f"  {_since(job.created_at)}  {job.id}", "dim")])
+        what = names.get(job.session_id, "") + _job(job)
+        _line("running", [("● ", "info"), (what, ""), (f"  {_since(job.created_at)}  {job.id}", "dim")])
     if not members:
         _line("tests", _tests(state))
     if state.initialization:

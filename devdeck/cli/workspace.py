@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import output, views
+from devdeck.cli import complete, output, views
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.model import Session, SessionKind
 
@@ -42,9 +42,20 @@ def workspace() -> None:
 
 @workspace.command()
 @click.argument("label")
-@click.option("-p", "--path", default=".", help="Where the repositories lie; the current folder by default.")
 @click.option(
-    "-r", "--repos", multiple=True, metavar="A,B,…", help="Which ones, by name or path; all in the folder by default."
+    "-p",
+    "--path",
+    default=".",
+    help="Where the repositories lie; the current folder by default.",
+    shell_complete=complete.folders,
+)
+@click.option(
+    "-r",
+    "--repos",
+    multiple=True,
+    metavar="A,B,…",
+    help="Which ones, by name or path; all in the folder by default.",
+    shell_complete=complete.repositories,
 )
 @click.option(
     "-b",
@@ -55,7 +66,13 @@ def workspace() -> None:
 )
 @click.option("--windows", is_flag=True, help="Make a window of the terminal for each repository.")
 @click.option("--open", "open_after", is_flag=True, help="Go to its terminal afterwards.")
-@click.option("--editor", metavar="CMD", default="", help="Open it in an editor afterwards: code, cursor, …")
+@click.option(
+    "--editor",
+    metavar="CMD",
+    default="",
+    shell_complete=complete.nothing,
+    help="Open it in an editor afterwards: code, cursor, …",
+)
 @click.option("--offline", is_flag=True, help="Ask no remote whether it has the branch.")
 @click.option("--trust", is_flag=True, help="Trust the repositories' configurations as they are now.")
 @output.dry_run_option
@@ -167,7 +184,7 @@ def ls(deck: Deck, json: bool) -> None:
 
 
 @workspace.command()
-@click.argument("label")
+@click.argument("label", shell_complete=complete.workspaces)
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -177,7 +194,7 @@ def code(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
 
 
 @workspace.command()
-@click.argument("label")
+@click.argument("label", shell_complete=complete.workspaces)
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -187,7 +204,7 @@ def cursor(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
 
 
 @workspace.command()
-@click.argument("label")
+@click.argument("label", shell_complete=complete.workspaces)
 @click.option("--editor", metavar="CMD", required=True, help="The editor's command line; the file is put behind it.")
 @output.dry_run_option
 @output.json_option
@@ -224,15 +241,17 @@ def _checked(verb: str) -> click.Command:
     module, name = VERBS[verb].split(":")
     inner: click.Command = getattr(importlib.import_module(module), name)
     argument = next(param.name or "" for param in inner.params if isinstance(param, click.Argument))
+    params = [
+        click.Argument([argument], shell_complete=complete.workspaces) if param.name == argument else param
+        for param in inner.params
+    ]
 
     @output.with_deck
     def callback(deck: Deck, **given: Any) -> Any:
-        if not given[argument]:
-            raise click.UsageError("which workspace? `devdeck workspace ls` lists them")
         _require(deck.sessions.find(given[argument]), verb)
         return inner.callback(**given) if inner.callback else None
 
-    return click.Command(verb, params=inner.params, callback=callback, help=inner.help)
+    return click.Command(verb, params=params, callback=callback, help=inner.help)
 
 
 def _require(session: Session, verb: str) -> Session:
@@ -243,7 +262,7 @@ def _require(session: Session, verb: str) -> Session:
 
 
 @workspace.command()
-@click.argument("target")
+@click.argument("target", shell_complete=complete.workspaces_or_all)
 @click.option("-f", "--force", is_flag=True, help="Remove although work would go; it is kept in the trash.")
 @click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
 @output.dry_run_option
@@ -256,44 +275,58 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
         found = [session for session in deck.store.sessions() if session.kind is SessionKind.WORKSPACE]
     else:
         found = [_require(deck.sessions.find(target), "rm")]
-    plans = [deck.removing.plan(session) for session in found]
+    if dry_run or (everything and found and not yes and not json):
+        _removal_plans([deck.removing.plan(session) for session in found], json)
     if dry_run:
-        _removal_plans(plans, json)
         return
-    if everything and not yes and found:
-        if not json:
-            _removal_plans(plans, json)
-        if not os.isatty(0):
-            raise DeckError("`workspace rm all` asks before it removes", "add --yes", code="confirm")
-        click.confirm(f"Remove {len(found)} workspaces?", abort=True, err=True)
-    removed, refused = [], []
-    for session in found:
+    if everything and found and not yes:
+        _ask(f"Remove {len(found)} workspaces?")
+    removed, failed = [], []
+    here = deck.sessions.here()
+    # The one that this command runs in comes last: its terminal, and so this process, ends with it.
+    for session in sorted(found, key=lambda session: session.id == here):
         try:
             removed.append(deck.removing.remove(session, force=force))
-        except Refused as error:
+        except DeckError as error:
             if not everything:
                 raise
-            refused.append(error)
+            failed.append(error)
     if json:
         output.document({"removed": [views.operation_view(operation) for operation in removed]})
     else:
         for operation in removed:
-            output.say(f"removed {operation.label}" + (f"  ({operation.undo})" if operation.undo else ""))
+            output.say(f"removed {output.styled(operation.label, 'bold')}")
         if not found:
             output.say("no workspaces")
-    if refused:
-        raise Refused("; ".join(error.message for error in refused), refused[0].hint)
+    if failed:
+        kind = Refused if any(isinstance(error, Refused) for error in failed) else DeckError
+        raise kind("; ".join(error.message for error in failed), failed[0].hint)
+
+
+def _ask(question: str) -> None:
+    """Ask; everything but a yes ends the verb with status 1."""
+    if not os.isatty(0):
+        raise DeckError("`workspace rm all` asks before it removes", "add --yes", code="confirm")
+    if not click.confirm(question, err=True):
+        raise DeckError("nothing was done", code="aborted")
 
 
 def _removal_plans(plans: Sequence[RemovalPlan], json: bool) -> None:
     if json:
         entries = [
-            {"label": p.session.label, "steps": list(p.steps), "risks": list(p.risks), "notes": list(p.notes)}
-            for p in plans
+            {
+                "label": plan.session.label,
+                "steps": list(plan.steps),
+                "risks": list(plan.risks),
+                "notes": list(plan.notes),
+                "forbidden": plan.forbidden or None,
+            }
+            for plan in plans
         ]
         output.document({"plans": entries})
         return
     for plan in plans:
-        _steps(f"would remove {plan.session.label}:", plan.steps, (*plan.risks, *plan.notes))
+        against = (plan.forbidden,) if plan.forbidden else plan.risks
+        _steps(f"would remove {plan.session.label}:", plan.steps, (*against, *plan.notes))
     if not plans:
         output.say("no workspaces")

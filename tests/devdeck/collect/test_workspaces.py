@@ -108,6 +108,7 @@ def test_each_pane_is_given_to_one_session(deck: Deck, workspace: Session, tmp_p
         return now if now and any(each.path == api.worktree for each in now.panes) else None
 
     terminal = until(placed)
+    assert terminal is not None
     seen: Fact[Terminal] = Fact(value=terminal, at=1.0)
     states = {
         workspace.id: SessionState(session=workspace, terminal=seen),
