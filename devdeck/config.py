@@ -57,8 +57,8 @@ class StartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How sessions are started."""
 
     fetch_timeout: Annotated[
-        float, Meta(gt=0, le=3600, description="Seconds that asking a remote for news may take.")
-    ] = 20.0
+        float, Meta(gt=0, le=3600, description="Seconds that a remote may take to answer when a session is started.")
+    ] = 5.0
     offline: Annotated[bool, Meta(description="Never ask a remote when a session is started.")] = False
 
 

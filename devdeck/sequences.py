@@ -102,6 +102,7 @@ def start(
         jobs = [msgspec.structs.replace(job, window_id=window[0], pane_id=window[1]) for job in jobs]
         for job in jobs:
             site.store.save_job(job)
+    site.work.prune(session)
     return tuple(jobs)
 
 

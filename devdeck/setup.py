@@ -179,11 +179,15 @@ class Setups:
                 )
         return tuple(steps)
 
-    def launch(self, session: Session) -> tuple[Job, ...]:
+    def launch(self, session: Session, *, in_pane: bool | None = None) -> tuple[Job, ...]:
         """Start the trusted configuration's commands in a session that is made. They are jobs and go on by themselves.
 
+        Args:
+            session: Which.
+            in_pane: Type them into its pane instead; as the user's settings say when `None`.
+
         Returns:
-            The jobs; empty when there is nothing to do or it is not trusted.
+            The jobs; empty when there is nothing to do, it is not trusted, or the commands were typed.
 
         Raises:
             DeckError: They can't be started.
@@ -192,7 +196,7 @@ class Setups:
         if not any(part.commands for part in parts):
             return ()
         settings = Config.load(self._site.paths).init
-        if settings.in_pane:
+        if settings.in_pane if in_pane is None else in_pane:
             self._type(session, parts)
             return ()
         return sequences.start(self._site, session, JobKind.INIT, parts, timeout=settings.timeout or None)
@@ -230,16 +234,16 @@ class Setups:
             ),
         )
 
-    def initialize(self, session: Session, trust: bool = False, *, in_pane: bool = False) -> tuple[Job, ...]:
+    def initialize(self, session: Session, trust: bool = False, *, in_pane: bool | None = None) -> tuple[Job, ...]:
         """Set a session up (again): files first, then the commands, which go on by themselves.
 
         Args:
             session: Which.
             trust: Trust the configurations as they are now.
-            in_pane: Type the commands into the session's pane instead of running them as jobs.
+            in_pane: As for `launch`.
 
         Returns:
-            The jobs; empty when there are no commands.
+            The jobs; empty when there are no commands, or they were typed.
 
         Raises:
             Refused: A configuration is not trusted and `trust` is not given; or as `steps`.
@@ -253,10 +257,7 @@ class Setups:
         steps = self._steps(session, configs, trust=trust)
         if steps:
             Transactions(self._site).run("init", session, steps)
-        if in_pane:
-            self.type_into_pane(session)
-            return ()
-        return self.launch(session)
+        return self.launch(session, in_pane=in_pane)
 
     def _require_trust(self, session: Session, configs: tuple[RepoConfig, ...], trust: bool) -> None:
         untrusted = [config for config in configs if not self.is_trusted(config, session)]

@@ -117,7 +117,7 @@ class Work:
             raise
         job = msgspec.structs.replace(job, window_id=window, pane_id=pane)
         self._store.save_job(job)
-        self._prune(session)
+        self.prune(session)
         return job
 
     def _clear_ended_windows(self, terminal: Terminal, kind: JobKind) -> None:
@@ -125,7 +125,8 @@ class Work:
             if pane.dead and pane.job_id and pane.window_name == str(kind):
                 self._terminals.tmux.kill_window(pane.window_id)
 
-    def _prune(self, session: Session) -> None:
+    def prune(self, session: Session) -> None:
+        """Drop all but the newest jobs of a session, with their logs; none that runs."""
         old = [job for job in self._store.jobs(session.id, limit=JOBS_KEPT * 4)[JOBS_KEPT:] if not job.running]
         if old:
             self._store.forget_jobs(tuple(job.id for job in old))

@@ -63,3 +63,28 @@ def ask(deck: Deck, configs: Sequence[RepoConfig], session: Session | None = Non
         raise Refused("not trusted, so nothing was done", code="untrusted")
     for config in configs:
         deck.setups.trust(config.repository_path, digest=digest(config), session=session)
+
+
+def offer(deck: Deck, session: Session) -> bool:
+    """Ask for trust in what a new session would set up, where there is somebody to ask; a no is no error.
+
+    Args:
+        deck: The deck.
+        session: The session as it would be.
+
+    Returns:
+        Whether the user said yes just now; a plan that was made before does not know of it.
+
+    Raises:
+        Refused: A file was changed while it was shown.
+    """
+    untrusted = [each for each in deck.setups.configs(session) if not deck.setups.is_trusted(each, session)]
+    if not untrusted or not is_terminal():
+        return False
+    try:
+        ask(deck, untrusted, session)
+    except Refused as error:
+        if error.code != "untrusted":
+            raise
+        return False
+    return True

@@ -241,7 +241,7 @@ def init(deck: Deck, label: str, trust: bool, in_pane: bool, wait: bool, dry_run
         return 0
     if not trust:
         _ask(deck, session, json)
-    jobs = deck.setups.initialize(session, trust, in_pane=in_pane)
+    jobs = deck.setups.initialize(session, trust, in_pane=in_pane or None)
     notes = deck.setups.notes(session)
     if wait:
         jobs = _wait(deck, jobs, json)

@@ -94,6 +94,8 @@ def jobs(deck: Deck, label: str | None, running: bool, limit: int, json: bool) -
 def _verdict(job: Job) -> tuple[str, str]:
     if job.running:
         return f"● {job.verdict}", "info"
+    if job.skipped:
+        return f"- {job.verdict}", "dim"
     good = job.exit_status == 0 and not job.stopped
     return f"{'✓' if good else '✗'} {job.verdict}", "good" if good else "bad"
 

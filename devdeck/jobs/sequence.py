@@ -7,6 +7,7 @@ recorded like those of any other job. Jobs that did not get their turn are recor
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -107,7 +108,7 @@ class Driver:
         """Tell those who look that the jobs wait for this process."""
         me = Waiting(owner=owner.me())
         for item in self._plan.items:
-            if Path(item.directory).is_dir():
+            with contextlib.suppress(OSError):  # the folder is gone, or the disk full: the jobs run all the same
                 write_waiting(Path(item.directory), me)
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:

@@ -27,7 +27,7 @@ def test_without_a_file_everything_has_its_default(paths: Paths) -> None:
     config = Config.load(paths)
     assert config == Config()
     assert (config.trash.keep_days, config.trash_size, config.ignored_limit) == (30.0, 10 * 2**30, 512 * 2**20)
-    assert (config.start.fetch_timeout, config.start.offline) == (20.0, False)
+    assert (config.start.fetch_timeout, config.start.offline) == (5.0, False)
     assert {setting.source for setting in config.settings()} == {"default"}
     assert all(setting.description for setting in config.settings())
 

@@ -576,3 +576,29 @@ def test_the_driver_imports_nothing_of_the_worktree(deck: Deck, repository: Path
     session = begin(deck, repository, "[init]\ncommand = 'true'\n")
     assert [job.verdict for job in ended(deck, session)] == ["exit 0"]
     assert not (Path(session.worktree) / "hijacked").exists()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_trust_is_offered_for_a_session_that_is_to_be(
+    deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    from devdeck.cli import asking
+
+    configure(repository, "[init]\ncommand = 'true'\n")
+    plan = deck.starting.plan("one", str(repository))
+    monkeypatch.setattr(asking, "is_terminal", lambda: False)
+    assert asking.offer(deck, plan.session) is False
+    monkeypatch.setattr(asking, "is_terminal", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: answer)
+    assert asking.offer(deck, plan.session) is answer
+    assert deck.setups.look(str(repository)).trusted is answer
+
+
+def test_old_jobs_make_room(deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = begin(deck, repository, "[init]\ncommand = ['true', 'true']\n")
+    ended(deck, session)
+    monkeypatch.setattr("devdeck.work.JOBS_KEPT", 2)
+    first = {job.id for job in deck.work.jobs(session)}
+    deck.setups.initialize(session)
+    assert first.isdisjoint(job.id for job in ended(deck, session))
+    assert {path.name for path in deck.paths.jobs.iterdir()}.isdisjoint(first)
