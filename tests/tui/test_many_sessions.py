@@ -84,8 +84,12 @@ async def test_a_workspace_shows_its_repositories_and_is_looked_at_with_them(mak
         assert "3 sessions" in it.text()
         assert set(deck.named("look_at")[-1][1]) >= {"w1", "w1.api", "w1.web", "w1.docs"}
         assert not [call for call in deck.named("commits") if call[0] == "w1"]
-        await it.press("right", "j")
+        await it.press("g")
+        await it.until(lambda: "Each repository has changes of its own" in it.text())
+        assert not deck.named("diff")
+        await it.press("escape", "right", "j")
         assert it.selected == "tax-rules:api"
+        await it.until(lambda: deck.named("diff"))
 
 
 async def test_sessions_of_others_are_adopted(make_deck: MakeDeck) -> None:

@@ -259,6 +259,9 @@ class GitTab(SessionTab):
         if self.state is None:
             return
         self._asked = self.state.git
+        if self.state.session.members:
+            self.view.say(message_lines("Each repository has changes of its own", "→ in the list opens the workspace."))
+            return
 
         async def ask(deck: LiveDeck, session_id: str) -> tuple[Sequence[tuple[str, str]], str, diffs.Diff | None]:
             status, text = await asyncio.gather(deck.status_lines(session_id), deck.diff(session_id))
