@@ -129,12 +129,19 @@ class DropBranch(Step, frozen=True, kw_only=True, tag="drop-branch", tag_field="
             keeping.drop_branch(self.root, self.branch, oid, Path(self.folder))
 
     def undo(self, site: Site) -> None:
-        """Make it again."""
+        """Make it again; one that went on meanwhile was never deleted."""
         if not Path(self.root).is_dir():
             return
         oid = trash.kept(self.root, self.key).get("branch")
-        if oid is not None:
+        now = _tip(self.root, self.branch)
+        if oid is not None and now in (None, oid):
             keeping.bring_branch(self.root, self.branch, oid, Path(self.folder))
+
+
+def _tip(root: str, branch: str) -> str | None:
+    if not refs.local_branch_exists(root, branch):
+        return None
+    return refs.resolve_commit(root, f"refs/heads/{branch}")
 
 
 class RecordTrash(Step, frozen=True, kw_only=True, tag="record-trash", tag_field="step"):
