@@ -283,8 +283,8 @@ class Branching:
         )
 
     def _request(self, target: Request, label: str | None) -> tuple[Choice, str]:
-        if target.maybe_branch and target.place is None and refs.local_branch_exists(self._root, str(target.number)):
-            return self._branch(str(target.number))
+        if target.branch and refs.local_branch_exists(self._root, target.branch):
+            return self._branch(target.branch)
         name = label or target.name
         if refs.local_branch_exists(self._root, name):
             for remote, ref in self._candidates(target):

@@ -51,8 +51,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is a merge request; `None` when the text does not tell."""
     place: Place | None = None
     """Of which repository; `None` for the one that is worked in."""
-    maybe_branch: bool = False
-    """Whether a local branch of that name comes first."""
+    branch: str = ""
+    """Name of the local branch that comes first, if there is one of that name; empty when none does."""
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -106,11 +106,11 @@ def parse(text: str) -> Target:
         merge = True if found["sign"] == "!" or (found["kind"] or "").lower() == "mr" else None
         return Request(number=_number(found["number"]), merge=merge)
     if _NUMBER.fullmatch(text):
-        return Request(number=_number(text), maybe_branch=True)
+        return Request(number=_number(text), branch=text)
     if "://" in text:
         return _from_url(text)
     if _HOST.match(text) and isinstance(found_there := _in_url(f"https://{text}"), Request):
-        return msgspec.structs.replace(found_there, maybe_branch=True)
+        return msgspec.structs.replace(found_there, branch=text)
     if fork := _FORK.fullmatch(text):
         return Fork(owner=fork["owner"], branch=fork["branch"])
     return Branch(name=text)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from devdeck.errors import DeckError, Refused
+from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.git.changing import PATIENCE
 from devdeck.git.process import git
 from devdeck.git.refs import resolve_commit
@@ -72,6 +72,8 @@ def look(worktree: str) -> Changes:
         DeckError: git failed, for instance on a file that can't be read.
     """
     own = require_worktree(worktree)
+    if own == Path(worktree):
+        raise NotFound(f"{one_line(worktree, limit=300)} is a bare repository, which has no files to change")
     if word := operation(own):
         raise Refused(f"a {word} is in progress in {worktree}", "finish or abort it first")
     head = resolve_commit(worktree, "HEAD")
@@ -132,7 +134,7 @@ def touched(worktree: str, changes: Changes) -> tuple[Entry, ...]:
 def in_the_way(worktree: str, changes: Changes, commit: str) -> tuple[str, ...]:
     """Paths that are uncommitted and that another commit has otherwise than HEAD: they can't be moved onto it."""
     other = {entry.path for entry in differing(worktree, changes.head, commit)}
-    return tuple(entry.path for entry in touched(worktree, changes) if _meets(entry.path, other))
+    return tuple(sorted(entry.path for entry in touched(worktree, changes) if _meets(entry.path, other)))
 
 
 def _meets(path: str, others: set[str]) -> bool:
@@ -225,7 +227,7 @@ def give_back(source: str, destination: str, changes: Changes) -> None:
     for entry in taken:
         if _is_file(_at(destination, entry.path)):
             _copy(destination, source, entry.path)
-    if _index_of(source) == _tree_of(source, changes.head):
+    if _index_of(source) in (_tree_of(source, changes.head), changes.index):
         _stage(source, differing(source, changes.head, changes.index), changes.intended)
 
 

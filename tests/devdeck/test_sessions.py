@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from backends.base import BackendError
 from backends.tmux.server import TmuxServer
-from devdeck import doctor
 from devdeck.deck import Deck
-from devdeck.errors import DeckError, Missing, NotFound, Refused, UsageError
+from devdeck.errors import NotFound, Refused
 from devdeck.model import OperationState
-from devdeck.store import LabelTaken
-from tests.devdeck.killing import POINTS, run_killed
 from tests.git_support import commit, run_git
 from tests.support import until
 
@@ -26,109 +19,6 @@ def branches(repository: Path) -> set[str]:
 def worktrees(repository: Path) -> list[str]:
     listed = run_git(repository, "worktree", "list", "--porcelain").splitlines()
     return [line.removeprefix("worktree ") for line in listed if line.startswith("worktree ")]
-
-
-def test_start_makes_branch_worktree_terminal_and_record(deck: Deck, repository: Path) -> None:
-    session = deck.starting.start("fix-login", str(repository))
-    assert branches(repository) == {"main", "fix-login"}
-    assert session.worktree in worktrees(repository)
-    assert (Path(session.worktree) / "a.py").read_text() == "A = 1\n"
-    terminal = deck.terminals.of(session)
-    assert terminal is not None
-    assert terminal.devdeck_id == session.id
-    assert deck.sessions.find("fix-login") == session
-    (operation,) = deck.store.operations()
-    assert (operation.verb, operation.state, operation.undo) == ("start", OperationState.DONE, "devdeck rm fix-login")
-
-
-def test_start_from_a_base(deck: Deck, repository: Path) -> None:
-    first = run_git(repository, "rev-parse", "HEAD").strip()
-    commit(repository, {"b.py": "B = 2\n"}, "second")
-    session = deck.starting.start("old", str(repository), base=first)
-    assert not (Path(session.worktree) / "b.py").exists()
-    assert session.base == first
-
-
-def test_an_existing_branch_is_used_and_kept(deck: Deck, repository: Path) -> None:
-    run_git(repository, "branch", "feature/cart")
-    session = deck.starting.start("feature/cart", str(repository))
-    assert not session.managed_branch
-    deck.removing.remove(session)
-    assert "feature/cart" in branches(repository)
-
-
-def test_start_from_inside_a_worktree_uses_the_main_repository(deck: Deck, repository: Path) -> None:
-    first = deck.starting.start("one", str(repository))
-    second = deck.starting.start("two", first.worktree)
-    assert second.repository_path == str(repository)
-
-
-@pytest.mark.parametrize("label", ["all", "-x", "a b", "a..b", "", "a:b", "--upload-pack=touch /tmp/x"])
-def test_a_bad_label_makes_nothing(deck: Deck, repository: Path, label: str) -> None:
-    with pytest.raises(UsageError):
-        deck.starting.start(label, str(repository))
-    assert branches(repository) == {"main"}
-    assert deck.store.operations() == ()
-
-
-def test_a_label_in_use_makes_nothing(deck: Deck, repository: Path) -> None:
-    deck.starting.start("one", str(repository))
-    before = worktrees(repository)
-    with pytest.raises(LabelTaken):
-        deck.starting.start("one", str(repository))
-    assert worktrees(repository) == before
-
-
-def test_a_branch_checked_out_elsewhere_is_refused(deck: Deck, repository: Path) -> None:
-    with pytest.raises(Refused, match="checked out at"):
-        deck.starting.start("main", str(repository))
-
-
-def test_no_repository_and_no_base_are_not_found(deck: Deck, repository: Path, tmp_path: Path) -> None:
-    with pytest.raises(NotFound):
-        deck.starting.start("x", str(tmp_path))
-    with pytest.raises(NotFound):
-        deck.starting.start("x", str(repository), base="nowhere")
-    assert branches(repository) == {"main"}
-
-
-def test_a_failing_terminal_takes_everything_back(
-    deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise BackendError("tmux says no")
-
-    monkeypatch.setattr(TmuxServer, "new_session", refuse)
-    with pytest.raises(DeckError, match="tmux says no"):
-        deck.starting.start("one", str(repository))
-    assert branches(repository) == {"main"}
-    assert worktrees(repository) == [str(repository)]
-    assert deck.store.sessions() == ()
-    assert deck.store.half_made() == ()
-    assert deck.store.operations()[0].state is OperationState.FAILED
-    monkeypatch.undo()
-
-
-def test_without_tmux_nothing_is_made(deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backends.base import ToolMissing
-
-    def missing(self: TmuxServer) -> tuple[int, int]:
-        raise ToolMissing("tmux is not installed", "install tmux")
-
-    monkeypatch.setattr(TmuxServer, "version", missing)
-    with pytest.raises(Missing):
-        deck.starting.start("one", str(repository))
-    assert branches(repository) == {"main"}
-
-
-def test_prefix_labels_are_three_sessions(deck: Deck, repository: Path) -> None:
-    labels = ("fix", "fix-login", "fix.login")
-    for label in labels:
-        deck.starting.start(label, str(repository))
-    deck.terminals.end(deck.terminals.of(deck.sessions.find("fix")))  # type: ignore[arg-type]
-    deck.removing.remove(deck.sessions.find("fix"))
-    left = {terminal.devdeck_id for terminal in deck.terminals.all()}
-    assert left == {deck.sessions.find(label).id for label in labels[1:]}
 
 
 def test_a_clean_session_goes_without_a_trace(deck: Deck, repository: Path) -> None:
@@ -212,7 +102,7 @@ def test_commits_of_a_vanished_worktree_are_not_lost(deck: Deck, repository: Pat
     session = deck.starting.start("one", str(repository))
     unpushed(Path(session.worktree))
     shutil.rmtree(session.worktree)
-    with pytest.raises(Refused, match="exist nowhere else"):
+    with pytest.raises(Refused, match=r"exists? nowhere else"):
         deck.removing.remove(session)
     operation = deck.removing.remove(session, force=True)
     (kept,) = [word for word in operation.undo.split() if word.startswith("refs/devdeck/trash/")]
@@ -243,37 +133,6 @@ def test_an_unknown_label_names_near_ones(deck: Deck, repository: Path) -> None:
     with pytest.raises(NotFound) as caught:
         deck.sessions.find("fix-logn")
     assert "fix-login" in caught.value.hint
-
-
-def test_sixteen_starts_at_once(deck: Deck, repository: Path) -> None:
-    command = [sys.executable, "-m", "devdeck", "start", "-p", str(repository)]
-
-    def start(number: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, f"s{number}"], capture_output=True, text=True, timeout=110)
-
-    with ThreadPoolExecutor(16) as pool:
-        results = list(pool.map(start, range(16)))
-    assert [result.stderr for result in results if result.returncode] == []
-    assert {session.label for session in deck.sessions.all()} == {f"s{number}" for number in range(16)}
-    assert len({terminal.devdeck_id for terminal in deck.terminals.all()}) == 16
-    assert len(worktrees(repository)) == 17
-
-
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("number", range(4))
-def test_a_start_that_was_killed_is_named_and_settled(deck: Deck, repository: Path, point: str, number: int) -> None:
-    killed = run_killed(f"deck.starting.start('one', {str(repository)!r})", point, number)
-    assert killed is (point != "begun" or number == 0)
-    if not killed:
-        return
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == ["unfinished operation"]
-    assert doctor.fix(deck) == ("took back start one",)
-    assert [found.name for found in doctor.examine(deck) if found.fixable] == []
-    assert branches(repository) == {"main"}
-    assert worktrees(repository) == [str(repository)]
-    assert deck.store.half_made() == ()
-    assert until(lambda: deck.terminals.all() == ())
-    deck.starting.start("one", str(repository))
 
 
 def test_the_previous_session(deck: Deck, repository: Path) -> None:
