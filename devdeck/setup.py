@@ -160,7 +160,8 @@ class Setups:
 
     def _steps(self, session: Session, configs: tuple[RepoConfig, ...], *, trust: bool) -> tuple[Step, ...]:
         steps: list[Step] = []
-        limits = self._limits() if any(config.include for config in configs) else including.LIMITS
+        # Read also where nothing is included: settings that are wrong are told before anything is made.
+        limits = self._limits() if any(config.file for config in configs) else including.LIMITS
         for place, config in zip(session.places, configs, strict=True):
             if not trust and not self.is_trusted(config, session):
                 continue

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 
+from devdeck.errors import NotFound, UsageError
 from devdeck.model import Session, SessionKind
 from devdeck.repo_config import RepoConfig
-
-_FOREIGN = re.compile(r"[#!]?\d+|(?i:pr|mr)/\d+|.*:.*", re.DOTALL)
 
 
 def digest(config: RepoConfig) -> str:
@@ -34,5 +32,30 @@ def consent(trusted: str, session_id: str) -> str:
 
 
 def is_foreign(session: Session) -> bool:
-    """Whether a session was made for somebody else's code: `pr/7`, `#7`, `7`, `user:branch`, a URL."""
-    return session.kind is SessionKind.CHECKOUT and _FOREIGN.fullmatch(session.target) is not None
+    """Whether a session was made for somebody else's code.
+
+    That is a request (`pr/7`, `#7`, a URL), a branch of a fork (`ada:fix`), and a branch of a remote (`ada/fix`) that
+    is neither `origin` nor `upstream` nor the one that the repository prefers.
+    """
+    if session.kind is not SessionKind.CHECKOUT:
+        return False
+    from devdeck.targets import Branch, parse
+
+    try:
+        target = parse(session.target)
+    except UsageError:
+        return True
+    return not isinstance(target, Branch) or _is_of_a_fork(session, target.name)
+
+
+def _is_of_a_fork(session: Session, name: str) -> bool:
+    if "/" not in name:
+        return False
+    from devdeck.git import remotes
+
+    try:
+        known = remotes.list_remotes(session.repository_path)
+    except NotFound:
+        return False
+    found = remotes.split_tracking(name, known)
+    return found is not None and found[0] not in ("origin", "upstream", known[0].name)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -135,14 +136,19 @@ def test_a_configuration_that_does_nothing_needs_no_trust(deck: Deck, repository
 
 @pytest.mark.parametrize(
     ("target", "foreign"),
-    [("pr/7", True), ("PR/7", True), ("#7", True), ("7", True), ("ada:fix", True), ("https://x/y/pull/1", True),
-     ("git@host:a/b", True), ("fix", False), ("origin/fix", False), ("fix-7", False)],
+    [("pr/7", True), ("MR/7", True), ("#7", True), ("!7", True), ("7", True), ("ada:fix", True),
+     ("https://github.com/a/b/pull/1", True), ("github.com/a/b/pull/1", True), ("ada/fix", True), ("-x", True),
+     ("fix", False), ("origin/fix", False), ("upstream/fix", False), ("team/fix", False), ("fix-7", False)],
 )  # fmt: skip
-def test_whose_code_a_checkout_is(target: str, foreign: bool) -> None:
+def test_whose_code_a_checkout_is(repository: Path, target: str, foreign: bool) -> None:
+    for remote in ("origin", "upstream", "ada"):
+        run_git(repository, "remote", "add", remote, f"https://example.org/{remote}/shop.git")
     session = Session(
-        id="x", label="x", kind=SessionKind.CHECKOUT, repository="r", repository_path="/r", worktree="/w", target=target
-    )
+        id="x", label="x", kind=SessionKind.CHECKOUT, repository="shop", repository_path=str(repository),
+        worktree="/w", target=target,
+    )  # fmt: skip
     assert trust.is_foreign(session) is foreign
+    assert not trust.is_foreign(msgspec.structs.replace(session, kind=SessionKind.SESSION))
 
 
 def test_somebody_elses_code_needs_trust_for_its_own_session(deck: Deck, repository: Path) -> None:
@@ -185,6 +191,16 @@ def test_a_broken_configuration_makes_nothing(deck: Deck, repository: Path, text
         deck.starting.start("one", str(repository))
     assert "one" not in run_git(repository, "branch")
     assert deck.store.half_made() == ()
+
+
+def test_broken_settings_make_nothing(deck: Deck, repository: Path) -> None:
+    configure(repository, "[init]\ncommand = 'true'\n")
+    deck.setups.trust(str(repository))
+    deck.paths.config.mkdir(parents=True)
+    (deck.paths.config / "config.toml").write_text("[init]\ntimeout = 'x'\n")
+    with pytest.raises(ConfigError, match=r"config\.toml:2:11: "):
+        deck.starting.start("one", str(repository))
+    assert "one" not in run_git(repository, "branch")
 
 
 def test_a_link_to_outside_makes_nothing(deck: Deck, repository: Path, tmp_path: Path) -> None:
