@@ -3,7 +3,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help demo test lint types check run bench bench-json screenshots keys lock clean setup setup-dev
+.PHONY: help demo test lint types check run bench bench-json screenshots keys man lock clean setup setup-dev
 
 help:
 	@echo 'make demo         set up, and open the dashboard over a throw-away deck'
@@ -14,6 +14,7 @@ help:
 	@echo 'make bench        measure, as a table          (make bench-json: as JSON)'
 	@echo 'make screenshots  make the pictures in screenshots/ from the demo deck'
 	@echo 'make keys         write the key table into docs/keys.md'
+	@echo 'make man          write the manual page and the table of completion from the verbs'
 	@echo 'make lock         resolve the locked dependencies anew (needs uv)'
 	@echo 'make clean        remove the virtual environment and caches'
 
@@ -53,6 +54,9 @@ screenshots: setup-dev
 
 keys: setup-dev
 	$(PYTHON) -m tui.keys docs/keys.md
+
+man: setup-dev
+	$(PYTHON) -m devdeck.cli.manual
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

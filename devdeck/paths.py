@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
+
+from devdeck.places import config_folder, data_folder, state_folder
 
 
 class Paths(msgspec.Struct, frozen=True):
@@ -21,17 +22,7 @@ class Paths(msgspec.Struct, frozen=True):
     @classmethod
     def from_environment(cls) -> Paths:
         """Read `XDG_DATA_HOME`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`; relative values are ignored."""
-
-        def base(variable: str, fallback: str) -> Path:
-            value = os.environ.get(variable, "")
-            root = Path(value) if value.startswith("/") else Path.home() / fallback
-            return root / "devdeck"
-
-        return cls(
-            data=base("XDG_DATA_HOME", ".local/share"),
-            config=base("XDG_CONFIG_HOME", ".config"),
-            state=base("XDG_STATE_HOME", ".local/state"),
-        )
+        return cls(data=Path(data_folder()), config=Path(config_folder()), state=Path(state_folder()))
 
     @property
     def database(self) -> Path:

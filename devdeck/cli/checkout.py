@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import made, output
+from devdeck.cli import complete, made, output
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
 
 
 @click.command()
-@click.argument("target")
-@click.option("-p", "--path", default=".", help="Any folder in the repository; the current one by default.")
+@click.argument("target", shell_complete=complete.checkout_targets)
+@click.option(
+    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    shell_complete=complete.repositories,
+)  # fmt: skip
 @click.option("-l", "--label", help="The session's label; made from TARGET by default.")
 @click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
 @click.option("--offline", is_flag=True, help="Ask no remote: only what is known here.")
@@ -49,7 +52,7 @@ def checkout(
 
 
 @click.command()
-@click.argument("label")
+@click.argument("label", shell_complete=complete.labels)
 @output.dry_run_option
 @output.json_option
 @output.with_deck

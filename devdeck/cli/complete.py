@@ -1,34 +1,54 @@
-"""What the shell offers for an argument: read from files, never from git's or tmux's processes where that takes long.
+"""What the shell offers for an argument: read from files, in a few milliseconds, without starting a process.
 
-Each function is a click `shell_complete`. It may offer too little, never fail, and takes a few milliseconds: labels,
-jobs and trash come from the store by SQLite alone, without opening a deck.
+Each function is given to click as `shell_complete` of an argument or option. The answers come through
+`devdeck.cli.answering`, which calls them by name without loading click. They may offer too little, and never fail.
+Labels, jobs and trash are read from the store by SQLite alone, without opening a deck.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
 
-import click
-from click.shell_completion import CompletionItem
+from devdeck.places import config_folder, data_folder
 
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-REFS_TIMEOUT = 0.5
-"""Seconds that git may take to list references."""
+    import click
+
+    Completer = Callable[[click.Context, click.Parameter, str], list[str]]
+
 MAX_OFFERED = 200
 """Most values offered for one argument."""
+_MAX_REFS = 5000
+_MAX_MEMBERS = 20
+_MAX_FILE = 16 * 2**20
+
+
+class Offer(str):
+    """A value that is offered, with what it is."""
+
+    kind: str
+    """`plain`; or `dir` and `file`, which ask the shell for folders or files."""
+    told: str
+    """A short description; may be empty."""
+
+    def __new__(cls, value: str, told: str = "", kind: str = "plain") -> Offer:
+        """Make one."""
+        offer = super().__new__(cls, value)
+        offer.kind, offer.told = kind, told
+        return offer
 
 
 def _rows(sql: str, *arguments: object) -> list[tuple[str, ...]]:
     """Read from the store without making, migrating or locking it; empty when it can't be read."""
     import sqlite3
+    from urllib.parse import quote
 
-    from devdeck.paths import Paths
-
-    path = Paths.from_environment().database
+    path = f"{data_folder()}/deck.sqlite3"
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0.1)
+        connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True, timeout=0.1)
     except (sqlite3.Error, ValueError):
         return []
     try:
@@ -39,12 +59,12 @@ def _rows(sql: str, *arguments: object) -> list[tuple[str, ...]]:
         connection.close()
 
 
-def offered(values: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
+def offered(values: Iterable[tuple[str, str]], incomplete: str) -> list[str]:
     """Those of (value, what it is) that begin with what was typed; each once, bounded, nothing that breaks a line."""
-    found: dict[str, CompletionItem] = {}
+    found: dict[str, str] = {}
     for value, told in values:
         if value.startswith(incomplete) and value.isprintable() and value not in found:
-            found[value] = CompletionItem(value, help=told or None)
+            found[value] = Offer(value, told)
             if len(found) == MAX_OFFERED:
                 break
     return list(found.values())
@@ -62,22 +82,32 @@ def _labels() -> list[tuple[str, str]]:
     return [(label, told or "") for label, told in (*made, *members)]
 
 
-def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions, and members of workspaces as `workspace:repository`."""
     return offered(_labels(), incomplete)
 
 
-def labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions, or all of them."""
     return offered([*_labels(), ("all", "all sessions")], incomplete)
 
 
-def labels_or_last(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def several_labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Sessions with commas between them, or all of them."""
+    before, comma, typed = incomplete.rpartition(",")
+    if not comma:
+        return labels_or_all(ctx, param, incomplete)
+    named = before.split(",")
+    found = [(label, told) for label, told in _labels() if label.startswith(typed) and label not in named]
+    return offered([(f"{before},{label}", told) for label, told in found], incomplete)
+
+
+def labels_or_last(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions, or the one before."""
     return offered([*_labels(), ("-", "the session before")], incomplete)
 
 
-def workspaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def workspaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Workspaces."""
     found = _rows(
         "SELECT label, 'workspace' FROM sessions WHERE ready = 1 AND "
@@ -86,7 +116,7 @@ def workspaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     return offered([(label, told) for label, told in found], incomplete)
 
 
-def workspaces_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def workspaces_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Workspaces, or all of them."""
     return [*workspaces(ctx, param, incomplete), *offered([("all", "all workspaces")], incomplete)]
 
@@ -101,17 +131,17 @@ def _jobs(running: bool) -> list[tuple[str, str]]:
     return [(id_, title or "job") for id_, title in found]
 
 
-def labels_or_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def labels_or_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions, or jobs by their ids."""
     return offered([*_labels(), *_jobs(running=False)], incomplete)
 
 
-def labels_or_running_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def labels_or_running_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions, or jobs that have not ended by their ids."""
     return offered([*_labels(), *_jobs(running=True)], incomplete)
 
 
-def trash(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def trash(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """What is in the trash: by label where that is enough, and by id."""
     found = _rows("SELECT json_extract(CAST(record AS TEXT), '$.session.label'), id FROM trash ORDER BY at DESC")
     names = [label for label, _ in found]
@@ -130,89 +160,137 @@ def _folder(ctx: click.Context) -> str:
     return os.path.expanduser(path) if isinstance(path, str) and path else "."
 
 
-def _refs(folder: str, places: Sequence[str]) -> list[tuple[str, str]]:
-    from devdeck.errors import DeckError
-    from devdeck.git.process import git
+_KINDS = {"heads": "branch", "remotes": "remote branch", "tags": "tag"}
 
-    kinds = {"heads": "branch", "remotes": "remote branch", "tags": "tag"}
-    try:
-        told = git(
-            folder, "for-each-ref", f"--count={2 * MAX_OFFERED}", "--sort=-committerdate",
-            "--format=%(refname)", "--", *places, timeout=REFS_TIMEOUT,
-        ).text  # fmt: skip
-    except DeckError:
+
+def _refs(folder: str, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """References of the repository that a folder lies in, read from its files: (short name, what it is)."""
+    common = _common_dir(folder)
+    if common is None:
         return []
-    found = []
-    for line in told.splitlines():
-        _, kind, name = (*line.split("/", 2), "", "")[:3]
-        if name and not (kind == "remotes" and name.endswith("/HEAD")):
-            found.append((name, kinds.get(kind, kind)))
-    return found
+    prefixes = tuple(f"refs/{kind}/" for kind in kinds)
+    names = sorted({name for name in (*_loose(common, kinds), *_packed(common)) if name.startswith(prefixes)})
+    found = [(name.split("/", 2)[2], _KINDS[name.split("/", 2)[1]]) for name in names if not name.endswith("/HEAD")]
+    return sorted(found, key=lambda item: tuple(_KINDS.values()).index(item[1]))
 
 
-def refs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Branches, remote branches and tags of the repository, those with the newest commits first."""
-    return offered(_refs(_folder(ctx), ("refs/heads", "refs/remotes", "refs/tags")), incomplete)
+def _common_dir(folder: str) -> str | None:
+    """The git directory that the worktrees of a folder's repository share (gitrepository-layout(5))."""
+    place = os.path.realpath(folder)
+    while not os.path.exists(f"{place}/.git"):
+        if os.path.isfile(f"{place}/HEAD") and os.path.isdir(f"{place}/refs"):
+            return place
+        if place == os.path.dirname(place):
+            return None
+        place = os.path.dirname(place)
+    own = f"{place}/.git"
+    if os.path.isfile(own):
+        own = os.path.join(place, _text(own).removeprefix("gitdir:").strip())
+    shared = _text(f"{own}/commondir").strip()
+    return os.path.join(own, shared) if shared else own
 
 
-def checkout_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _loose(common: str, kinds: Sequence[str]) -> Iterator[str]:
+    count = 0
+    for kind in kinds:
+        for folder, _, files in os.walk(f"{common}/refs/{kind}"):
+            for file in files:
+                count += 1
+                if count > _MAX_REFS:
+                    return
+                yield os.path.relpath(f"{folder}/{file}", common)
+
+
+def _packed(common: str) -> Iterator[str]:
+    for line in _text(f"{common}/packed-refs").splitlines()[:_MAX_REFS]:
+        if line[:1] not in ("#", "^"):
+            yield line.partition(" ")[2]
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, errors="surrogateescape") as file:
+            return file.read(_MAX_FILE)
+    except OSError:
+        return ""
+
+
+def refs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Branches, remote branches and tags of the repository."""
+    return offered(_refs(_folder(ctx), ("heads", "remotes", "tags")), incomplete)
+
+
+def workspace_refs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Branches and tags of the repositories in the workspace's folder; `REPOSITORY=REF` means one of them."""
+    folder = _folder(ctx)
+    try:
+        names = sorted(name for name in os.listdir(folder) if os.path.exists(f"{folder}/{name}/.git"))[:_MAX_MEMBERS]
+    except OSError:
+        return []
+    repository, equals, _ = incomplete.partition("=")
+    wanted = [name for name in names if name == repository] if equals else names
+    found = [pair for name in wanted for pair in _refs(f"{folder}/{name}", ("heads", "tags"))]
+    return offered([(f"{repository}={name}" if equals else name, told) for name, told in found], incomplete)
+
+
+def checkout_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Branches and remote branches of the repository, and how a pull request is named."""
-    return offered(
-        [*_refs(_folder(ctx), ("refs/heads", "refs/remotes")), ("pr/", "a pull request: pr/NUMBER")], incomplete
-    )
+    return offered([*_refs(_folder(ctx), ("heads", "remotes")), ("pr/", "a pull request: pr/NUMBER")], incomplete)
 
 
-def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Folders: the shell knows them best."""
-    return [CompletionItem(incomplete, type="dir")]
+    return [Offer(incomplete, kind="dir")]
 
 
-def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Files and folders."""
-    return [CompletionItem(incomplete, type="file")]
+    return [Offer(incomplete, kind="file")]
 
 
-def repositories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def repositories(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Known repositories by their paths, and folders."""
     known = [(path, name) for path, name in _rows("SELECT path, name FROM repositories ORDER BY seen_at DESC")]
     typed = incomplete.startswith("/")  # otherwise a path would be offered in place of a folder right here
-    return [*offered(known if typed else [], incomplete), CompletionItem(incomplete, type="dir")]
+    return [*offered(known if typed else [], incomplete), Offer(incomplete, kind="dir")]
 
 
-def adoptable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def adoptable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Linked worktrees of known repositories that are no session, and folders."""
-    from pathlib import Path
-
     taken = {path for (path,) in _rows("SELECT json_extract(CAST(record AS TEXT), '$.worktree') FROM sessions")}
     found = []
     for root, name in _rows("SELECT path, name FROM repositories ORDER BY seen_at DESC LIMIT 50"):
-        for pointer in Path(root, ".git", "worktrees").glob("*/gitdir"):
-            try:
-                place = os.path.dirname(pointer.read_text(errors="surrogateescape").strip())
-            except OSError:
-                continue
-            if place not in taken:
+        common = _common_dir(root)
+        try:
+            entries = sorted(os.listdir(f"{common}/worktrees"))[:MAX_OFFERED]
+        except OSError:
+            continue
+        for entry in entries:
+            place = os.path.dirname(_text(f"{common}/worktrees/{entry}/gitdir").strip())
+            if place and place not in taken:
                 found.append((place, f"worktree of {name}"))
-    return [*offered(found, incomplete), CompletionItem(incomplete, type="dir")]
+    return [*offered(found if incomplete.startswith("/") else [], incomplete), Offer(incomplete, kind="dir")]
 
 
-def themes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def themes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Themes: devdeck's own and the user's."""
-    from pathlib import Path
+    own = os.path.join(os.path.dirname(__file__), "..", "..", "themes")
+    found = []
+    for folder in (own, f"{config_folder()}/themes"):
+        try:
+            found += sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+        except OSError:
+            continue
+    return offered([(name.removesuffix(".toml"), "theme") for name in found], incomplete)
 
-    from devdeck.paths import Paths
 
-    places = (Path(__file__).parent.parent.parent / "themes", Paths.from_environment().themes)
-    return offered([(file.stem, "theme") for place in places for file in sorted(place.glob("*.toml"))], incomplete)
-
-
-def verbs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def verbs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Verbs."""
     from devdeck.cli.main import VERBS
 
     return offered([(verb, "") for verb in VERBS], incomplete)
 
 
-def nothing(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def nothing(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """For what only the user knows: a new label, text, a command."""
     return []

@@ -1,25 +1,16 @@
-"""completion: the scripts that make a shell ask devdeck what to offer, and the answers.
+"""completion: the scripts that make a shell ask devdeck what to offer. `devdeck.cli.answering` has the answers.
 
 A script calls `devdeck` with `_DEVDECK_COMPLETE` naming the shell and with the words before the cursor as arguments,
-the last one being the word that is typed (empty at its start). The answer is a line for each offer: what it is
-(`plain`, `dir` or `file`, of which the last two ask the shell for folders or files), the text to insert, quoted as the
-shell needs it, and a description, with tabs between them.
+the last one being the word that is typed (empty at its start); bash's gives the whole line up to the cursor instead.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
 from devdeck.cli import output
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 BASH = r"""# devdeck completion for bash 4.4 and later
 _devdeck_completion() {
@@ -142,122 +133,3 @@ def completion(shell: str, json: bool) -> None:
     output.say(SCRIPTS[shell].rstrip("\n"))
     if sys.stdout.isatty():
         output.note(f"devdeck: to use it: {PLACES[shell]}")
-
-
-def answer(shell: str, arguments: Sequence[str]) -> int:
-    """Print what a shell may offer; returns the exit status. What can't be found out is not offered."""
-    if shell not in SCRIPTS or not arguments:
-        return 1
-    if shell == "bash":
-        word = BashWord.parse(arguments[0], os.environ.get("_DEVDECK_BREAKS", " \t\n\"'><=;|&(:"))
-        words, incomplete = word.before[1:], word.text
-    else:
-        words, incomplete = list(arguments[:-1]), arguments[-1]
-        if shell == "powershell":
-            incomplete = incomplete.removeprefix("=")
-    lines = []
-    for item in offers(words, incomplete):
-        value = str(item.value)
-        if item.type == "plain":
-            if not value.isprintable():
-                continue
-            if shell == "bash":
-                value = word.inserted(value)
-            elif shell == "powershell":
-                value = powershell_quoted(value)
-        else:
-            value = ""
-        told = "".join(character if character.isprintable() else " " for character in item.help or "")[:120]
-        lines.append(f"{item.type}\t{value}\t{told}\n")
-    sys.stdout.buffer.write("".join(lines).encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
-    return 0
-
-
-def offers(words: list[str], incomplete: str) -> list[CompletionItem]:
-    """What may stand at the end of a command line.
-
-    Args:
-        words: The words after `devdeck`, unquoted, without the one that is typed.
-        incomplete: That one, as far as it is typed.
-    """
-    from click.shell_completion import ShellComplete
-
-    from devdeck.cli.group import cli
-
-    try:
-        return ShellComplete(cli, {}, "devdeck", "_DEVDECK_COMPLETE").get_completions(words, incomplete)
-    except click.ClickException:
-        return []  # a line that devdeck would refuse
-
-
-class BashWord:
-    """The word at the end of a command line that bash completes, as it was typed, and the words before it.
-
-    bash replaces only what stands behind the last word break (`COMP_WORDBREAKS`, with `:` and `=`) that is not quoted,
-    and keeps an opening quote.
-    """
-
-    def __init__(self, before: list[str], text: str, quote: str, kept: int) -> None:
-        self.before = before
-        """The words before it, the program's name first."""
-        self.text = text
-        """It, unquoted."""
-        self.quote = quote
-        """`"` or `'` when it ends inside of one, else empty."""
-        self._kept = kept
-        """How many characters of the unquoted text bash does not replace."""
-
-    @classmethod
-    def parse(cls, line: str, breaks: str) -> BashWord:
-        """Read a command line up to the cursor, by bash's rules of quoting; expansions are left as they are typed."""
-        words: list[str] = []
-        text, quote, kept, begun, index = "", "", 0, False, 0
-        while index < len(line):
-            character = line[index]
-            index += 1
-            if quote == "'":
-                if character == "'":
-                    quote = ""
-                else:
-                    text += character
-            elif character == "\\":
-                following = line[index : index + 1]
-                if quote and following not in ('"', "\\", "$", "`"):
-                    text += character
-                else:
-                    text += following
-                    index += 1
-                begun = True
-            elif quote:
-                if character == quote:
-                    quote = ""
-                else:
-                    text += character
-            elif character in "'\"":
-                quote, begun = character, True
-            elif character.isspace():
-                if begun:
-                    words.append(text)
-                text, kept, begun = "", 0, False
-            else:
-                text, begun = text + character, True
-                if character in breaks:
-                    kept = len(text)
-        return cls(words, text, quote, kept)
-
-    def inserted(self, value: str) -> str:
-        """What bash is to insert for a value: without what it keeps, quoted as the word is."""
-        value = value[self._kept :]
-        if self.quote == "'":
-            return value.replace("'", "'\\''")
-        if self.quote == '"':
-            return re.sub(r'([$`"\\])', r"\\\1", value)
-        return "".join(c if not c.isascii() or c.isalnum() or c in "_@%+=:,./-" else f"\\{c}" for c in value)
-
-
-def powershell_quoted(value: str) -> str:
-    """A value as PowerShell takes it literally: bare where that is safe, else in single quotes."""
-    if re.fullmatch(r"(--?)?[A-Za-z0-9_./:\\+][A-Za-z0-9_./:\\+-]*", value):
-        return value
-    return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", value) + "'"

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from devdeck.repo_config import RepoConfig
 
 path_option = click.option(
-    "-p", "--path", default=".", help="Any folder in the repository; the current one by default."
-)
+    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    shell_complete=complete.repositories,
+)  # fmt: skip
 
 
 @click.group(invoke_without_command=True)

@@ -9,13 +9,13 @@ from devdeck.cli.main import ALIASES, VERBS
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Sessions": (
-        "start", "checkout", "ls", "status", "open", "send", "rename", "adopt", "refresh", "rm",
+        "start", "checkout", "ls", "status", "open", "send", "rename", "adopt", "refresh", "restore", "rm",
     ),
     "Work": ("run", "test", "failures", "jobs", "logs", "stop"),
     "Workspaces": ("workspace",),
-    "Getting work back": ("undo", "trash", "restore"),
-    "Repositories": ("setup", "init", "config", "trust", "distrust"),
-    "The program": ("doctor", "import", "themes", "completion", "help", "demo"),
+    "Getting work back": ("undo", "trash"),
+    "Repositories": ("init", "config"),
+    "The program": ("control-center", "doctor", "import", "themes", "completion", "help", "demo"),
 }  # fmt: skip
 """Heading of the help → verbs below it, in their order. A verb that none of them has comes last, under `More`."""
 
@@ -32,10 +32,6 @@ class LazyVerbs(click.Group):
         """Import and return one command; `None` when there is none of that name."""
         import importlib
 
-        if ALIASES.get(cmd_name) == "":
-            from devdeck.cli.dashboard import dashboard
-
-            return dashboard
         target = VERBS.get(ALIASES.get(cmd_name, cmd_name))
         if target is None:
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import follow, output, views
+from devdeck.cli import complete, follow, output, views
 from devdeck.errors import DeckError, NotFound
 from devdeck.model import Job, Session
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("label")
+@click.argument("label", shell_complete=complete.labels)
 @click.option("-w", "--wait", is_flag=True, help="Show its output until it ends; exit 1 when it fails.")
 @click.option("--shell", is_flag=True, help="Give the command as one line to the user's shell.")
 @output.dry_run_option
@@ -59,7 +59,7 @@ def _plan(session: Session, command: tuple[str, ...], json: bool) -> None:
 
 
 @click.command()
-@click.argument("label", required=False)
+@click.argument("label", required=False, shell_complete=complete.labels)
 @click.option("--running", is_flag=True, help="Only those that have not ended.")
 @click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @output.json_option
@@ -101,7 +101,7 @@ def _verdict(job: Job) -> tuple[str, str]:
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", shell_complete=complete.labels_or_running_jobs)
 @output.dry_run_option
 @output.json_option
 @output.with_deck

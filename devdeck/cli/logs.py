@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import follow, output
+from devdeck.cli import complete, follow, output
 from devdeck.cli.jobs import newest_job
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", metavar="LABEL|JOB")
+@click.argument("target", metavar="LABEL|JOB", shell_complete=complete.labels_or_jobs)
 @click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the job ends.")
 @click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
 @output.json_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import output
+from devdeck.cli import complete, output
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.live import Delivery
 
@@ -41,7 +41,7 @@ class _SendCommand(click.Command):
 
 
 @click.command(cls=_SendCommand, context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
-@click.argument("target", metavar="LABEL[,LABEL]...|all")
+@click.argument("target", metavar="LABEL[,LABEL]...|all", shell_complete=complete.several_labels_or_all)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--force", is_flag=True, help="Type it also where no shell reads it.")
 @click.option(

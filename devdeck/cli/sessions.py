@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import made, output
+from devdeck.cli import complete, made, output
 from devdeck.cli.going import go as _go  # noqa: F401 - for the verbs of workspaces
 
 if TYPE_CHECKING:
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("label")
-@click.option("-p", "--path", default=".", help="Any folder in the repository; the current one by default.")
-@click.option("-b", "--base", metavar="REF", help="Where a new branch starts; HEAD by default.")
+@click.option(
+    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    shell_complete=complete.repositories,
+)  # fmt: skip
+@click.option(
+    "-b", "--base", metavar="REF", help="Where a new branch starts; HEAD by default.", shell_complete=complete.refs
+)
 @click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
 @click.option("--with-changes", is_flag=True, help="Move the uncommitted changes of the worktree at PATH there.")
 @click.option("--offline", is_flag=True, help="Ask no remote whether it has a branch LABEL.")

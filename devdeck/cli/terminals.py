@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import output
+from devdeck.cli import complete, output
 from devdeck.cli.going import go
 from devdeck.errors import DeckError, NotFound, UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="open")
-@click.argument("label", required=False)
+@click.argument("label", required=False, shell_complete=complete.labels_or_last)
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -75,7 +75,7 @@ def _before(deck: Deck) -> Session:
 
 
 @click.command()
-@click.argument("labels", metavar="[LABEL]...", nargs=-1)
+@click.argument("labels", metavar="[LABEL]...", nargs=-1, shell_complete=complete.labels)
 @click.option("--all", "everything", is_flag=True, help="All sessions of the deck.")
 @output.dry_run_option
 @output.json_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import follow, output, views
+from devdeck.cli import complete, follow, output, views
 from devdeck.model import Job, Outcome, RunState, TestResult
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MARKS = {
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("label")
+@click.argument("label", shell_complete=complete.labels)
 @click.argument("selection", nargs=-1, type=click.UNPROCESSED)
 @click.option("-d", "--detach", is_flag=True, help="Return at once; the run goes on.")
 @output.dry_run_option

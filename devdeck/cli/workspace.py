@@ -62,6 +62,7 @@ def workspace() -> None:
     "--base",
     multiple=True,
     metavar="[REPO=]REF",
+    shell_complete=complete.workspace_refs,
     help="Where new branches start, in all repositories or in one; HEAD by default.",
 )
 @click.option("--windows", is_flag=True, help="Make a window of the terminal for each repository.")

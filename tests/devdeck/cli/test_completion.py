@@ -19,8 +19,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from devdeck.cli import completion
-from devdeck.cli.completion import BashWord, offers, powershell_quoted
+from devdeck.cli import answering, completion
+from devdeck.cli.answering import BashWord, offers, powershell_quoted
 from devdeck.model import Job, JobKind, Member, Session, SessionKind, TrashEntry
 from devdeck.paths import Paths
 from devdeck.store import Store
@@ -70,7 +70,7 @@ def filled(store: Store) -> Store:
 
 
 def values(*words: str) -> list[str]:
-    return [str(item.value) for item in offers(list(words[:-1]), words[-1]) if item.type == "plain"]
+    return [str(offer) for offer in offers(words[:-1], words[-1]) if offer.kind == "plain"]
 
 
 def test_labels_come_from_the_store(filled: Store) -> None:
@@ -87,13 +87,13 @@ def test_options_verbs_choices_and_folders(filled: Store) -> None:
     assert values("rename", "--keep") == ["--keep-branch"]
     assert set(values("completion", "")) == {"bash", "zsh", "fish", "powershell"}
     assert values("help", "comp") == ["completion"]
-    assert [item.type for item in offers(["import", "par", "--from"], "/t")] == ["dir"]
+    assert [offer.kind for offer in offers(["import", "par", "--from"], "/t")] == ["dir"]
     assert values("import", "") == ["par"]
     assert values("no-such-verb", "") == []
     assert values("rename", "fix", "") == []  # a new label is the user's own
 
 
-def test_refs_of_the_repository(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refs_of_the_repository(home: Path, tmp_path: Path) -> None:
     from devdeck.cli import complete
 
     repository = make_repository(tmp_path / "src" / "shop")
@@ -101,12 +101,20 @@ def test_refs_of_the_repository(home: Path, tmp_path: Path, monkeypatch: pytest.
     run_git(repository, "tag", "v1.0")
     run_git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
     run_git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
-    monkeypatch.setattr(complete, "REFS_TIMEOUT", 20.0)
-    found = complete._refs(str(repository), ("refs/heads", "refs/remotes", "refs/tags"))
-    assert dict(found) == {"main": "branch", "feature/cart": "branch", "v1.0": "tag", "origin/main": "remote branch"}
-    assert complete._refs(str(tmp_path), ("refs/heads",)) == []
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert complete._refs(str(repository), ("refs/heads",)) == []
+    kinds = ("heads", "remotes", "tags")
+    wanted = {"main": "branch", "feature/cart": "branch", "v1.0": "tag", "origin/main": "remote branch"}
+    assert dict(complete._refs(str(repository), kinds)) == wanted
+    run_git(repository, "pack-refs", "--all")
+    run_git(repository, "branch", "later")
+    wanted["later"] = "branch"
+    place = tmp_path / "linked"
+    run_git(repository, "worktree", "add", "-q", "--detach", str(place))
+    (place / "deep").mkdir()
+    assert dict(complete._refs(str(place / "deep"), kinds)) == wanted
+    assert complete._refs(str(tmp_path), kinds) == []
+    bare = make_repository(tmp_path / "bare", bare=True)
+    run_git(repository, "push", "-q", str(bare), "later")
+    assert complete._refs(str(bare), kinds) == [("later", "branch")]
 
 
 def test_jobs_and_trash(filled: Store) -> None:
@@ -116,8 +124,9 @@ def test_jobs_and_trash(filled: Store) -> None:
 
     context, parameter = click.Context(click.Command("x")), click.Argument(["y"])
 
-    def told(completer: complete.Completer, typed: str) -> list[tuple[object, object]]:
-        return [(item.value, item.help) for item in completer(context, parameter, typed)]
+    def told(completer: complete.Completer, typed: str) -> list[tuple[str, str]]:
+        offers_ = completer(context, parameter, typed)
+        return [(str(offer), offer.told) for offer in offers_ if isinstance(offer, complete.Offer)]
 
     assert told(complete.labels_or_jobs, "job") == [("job2", "make check"), ("job1", "make check")]
     assert told(complete.labels_or_running_jobs, "job") == [("job1", "make check")]
@@ -142,8 +151,8 @@ def test_without_a_usable_store_nothing_is_offered_and_nothing_made(home: Path, 
 
 def test_completing_loads_no_heavy_module(filled: Store) -> None:
     script = (
-        "import sys\nfrom devdeck.cli.completion import answer\nanswer('bash', ['devdeck rename fi'])\n"
-        "heavy = {'textual', 'rich', 'git', 'libtmux', 'docker', 'watchfiles', 'psutil', 'yaml', 'asyncio'}\n"
+        "import sys\nfrom devdeck.cli.answering import answer\nanswer('bash', ['devdeck rename fi'])\n"
+        "heavy = {'click', 'msgspec', 'subprocess', 'textual', 'rich', 'git', 'libtmux', 'docker', 'watchfiles', 'psutil', 'yaml', 'asyncio'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
@@ -203,13 +212,13 @@ def test_the_protocol_of_each_shell(filled: Store, capsysbinary: pytest.CaptureF
         ("powershell", ["rename", "=fix-"]),
         ("bash", ["devdeck rename fix-"]),
     ):
-        assert completion.answer(shell, arguments) == 0
+        assert answering.answer(shell, arguments) == 0
         assert capsysbinary.readouterr().out == b"plain\tfix-login\tshop fix-login\n"
-    assert completion.answer("powershell", ["rename", "="]) == 0
+    assert answering.answer("powershell", ["rename", "="]) == 0
     lines = capsysbinary.readouterr().out.decode().splitlines()
     assert f"plain\t'{HOSTILE.replace(chr(39), chr(39) * 2)}'\tshop {HOSTILE}" in lines
-    assert completion.answer("nushell", ["rename", ""]) == 1
-    assert completion.answer("zsh", []) == 1
+    assert answering.answer("nushell", ["rename", ""]) == 1
+    assert answering.answer("zsh", []) == 1
 
 
 def test_the_powershell_script_is_in_shape() -> None:
