@@ -41,6 +41,17 @@ async def test_the_plan_says_what_is_worth_knowing_and_how_to_get_it_back(make_d
         assert "removed dark-mode · U brings it back" in it.toasts()
 
 
+async def test_steps_are_told_once_and_folders_from_home(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    steps = ("keep its commits", "keep its commits", f"move /home/dev/{'long/' * 30}dark-mode to the trash")
+    plan(deck, "dark-mode", steps=steps)
+    async with driving(deck, (80, 24)) as it:
+        await it.press("x")
+        await it.until(lambda: "1. keep its commits (2 times)" in it.text())
+        assert "~/long/long" in it.text()
+        assert "/dark-mode to" in it.text()
+
+
 async def test_undo_brings_the_removed_session_back_and_selects_it(make_deck: MakeDeck) -> None:
     deck = make_deck()
     async with driving(deck) as it:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,10 +18,12 @@ from tui.actions import ACTIONS
 from tui.screens.dialog import Choice, Dialog
 from tui.widgets.line_view import LineView
 from tui.widgets.rows import counted, path_hint
-from tui.widgets.spans import Line, Span, Tone, by_words, clean, line, wrapped
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, line, shorten, wrapped
 
 AT_ONCE = 4
 """Plans that are asked for at the same time."""
+LONGEST_WORD = 60
+"""Cells of a folder or a branch in a step."""
 TALL = 30
 """Rows of a screen that has room for empty lines."""
 
@@ -201,12 +204,24 @@ def _items(words: Sequence[str], tone: Tone) -> list[Line]:
     return [(Span("  · ", Tone.MUTED), Span(clean(it, 400), tone)) for it in words]
 
 
+def _steps(plan: RemovalPlan) -> list[str]:
+    """The steps, those that come several times in a row as one, folders from home and cut to a line."""
+    home = os.path.expanduser("~")
+    found: list[str] = []
+    for words, same in groupby(plan.steps):
+        count = len(tuple(same))
+        each = (path_hint(word, home) for word in clean(words, 600).split(" "))
+        told = " ".join(shorten(word, LONGEST_WORD, middle=True) for word in each)
+        found.append(f"{told} ({count} times)" if count > 1 else told)
+    return found
+
+
 def _whole(plan: RemovalPlan) -> list[Line]:
     """The plan of one session: steps, risks, notes."""
     lines: list[Line] = [_heading(plan.session), _place(plan.session), ()]
     if plan.forbidden:
         return [*lines, line(Span("✗ It can't be removed: ", Tone.FAILED), Span(clean(plan.forbidden, 400)))]
-    lines += [(Span(f"{number}. {clean(step, 300)}"),) for number, step in enumerate(plan.steps, 1)]
+    lines += [(Span(f"{number}. {step}"),) for number, step in enumerate(_steps(plan), 1)]
     if plan.risks:
         lines += [(), (Span("! This work exists nowhere else:", Tone.CONFLICT),), *_items(plan.risks, Tone.DIRTY)]
     else:
