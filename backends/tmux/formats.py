@@ -154,5 +154,5 @@ def session_name(name: str) -> str:
 
 
 def window_name(name: str) -> str:
-    """Make a window name that tmux keeps: `#`, `$`, `\\` and control characters become `_`, 80 characters."""
+    """Make a window name that tmux keeps: `#`, `$`, backslashes and control characters become `_`, 80 characters."""
     return re.sub("[#$\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "_", name).strip()[:80] or "window"
