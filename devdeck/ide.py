@@ -61,12 +61,30 @@ def write(session: Session) -> Path:
         raise NotFound(f"the folder of {session.label!r} is gone: {path.parent}", "`devdeck doctor` says what is left")
     try:
         before = _read(path)
+        if before is None and (older := _of_another_label(session)) is not None:
+            os.replace(older, path)
+            before = _read(path)
         content = fresh(session) if before is None else refreshed(session, before)
         if content != before:
             _replace(path, content)
     except OSError as error:
         raise DeckError(f"can't write {path}: {error.strerror}", "check the folder's permissions") from error
     return path
+
+
+def _of_another_label(session: Session) -> Path | None:
+    """The workspace's file from before it was renamed."""
+    for path in sorted(Path(session.worktree).glob(f"*{SUFFIX}")):
+        if not path.is_file():
+            continue
+        try:
+            record = msgspec.json.decode(_read(path) or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        folders = record.get("folders") if isinstance(record, dict) else None
+        if isinstance(folders, list) and any(_same_place(session, f, m) for f in folders for m in session.members):
+            return path
+    return None
 
 
 def discard(session: Session) -> None:

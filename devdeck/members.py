@@ -19,16 +19,18 @@ def git_of(session: Session, facts: Sequence[Fact[GitFacts]]) -> Fact[GitFacts]:
         facts: Those of its members, in their order.
 
     Returns:
-        Counts summed (ahead and behind over the members that have an upstream), the operation of the first member that
-        is in one; as old as the oldest. The error is the first member's that has one, with its name.
+        The branch that all of them are on, else the one that the label says; counts summed (ahead and behind over the
+        members that have an upstream); the operation of the first member that is in one; as old as the oldest. The
+        error is the first member's that has one, with its name.
     """
     error = next((f"{m.repository}: {f.error}" for m, f in zip(session.members, facts, strict=True) if f.error), "")
     values = [fact.value for fact in facts if fact.value is not None]
     if not values or len(values) < len(facts):
         return Fact(error=error)
+    branches = {value.branch for value in values}
     return Fact(
         value=GitFacts(
-            branch=session.branch,
+            branch=values[0].branch if len(branches) == 1 else session.label,
             head=None,
             ahead=_sum(value.ahead for value in values),
             behind=_sum(value.behind for value in values),

@@ -86,6 +86,17 @@ def test_names_follow_the_label(tmp_path: Path) -> None:
     assert [folder["name"] for folder in after["folders"]] == ["api (basket)", "web (basket)"]
 
 
+def test_the_file_follows_the_label(tmp_path: Path) -> None:
+    before = ide.write(workspace(tmp_path, "cart"))
+    record = read(before)
+    before.write_text(json.dumps({**record, "settings": {"mine": 1}}))
+    (tmp_path / "another.code-workspace").write_text('{"folders": [{"path": "/elsewhere"}]}')
+    after = ide.write(workspace(tmp_path, "basket"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another.code-workspace", "basket.code-workspace"]
+    assert [folder["name"] for folder in read(after)["folders"]] == ["api (basket)", "web (basket)"]
+    assert read(after)["settings"] == {"mine": 1}
+
+
 def test_an_unchanged_file_is_not_written_again(tmp_path: Path) -> None:
     path = ide.write(workspace(tmp_path))
     # As somebody's editor would format it: nothing in it is out of date, so not a byte changes.

@@ -55,6 +55,14 @@ def test_counts_are_summed_and_as_old_as_the_oldest() -> None:
     )
 
 
+def test_the_branch_is_the_one_that_all_are_on() -> None:
+    renamed = members.git_of(WORKSPACE, [fact(branch="basket"), fact(branch="basket")]).value
+    mixed = members.git_of(WORKSPACE, [fact(branch="basket"), fact(branch=None)]).value
+    assert renamed is not None
+    assert mixed is not None
+    assert (renamed.branch, mixed.branch) == ("basket", "cart")
+
+
 def test_without_an_upstream_nothing_is_ahead_or_behind() -> None:
     neither = members.git_of(WORKSPACE, [fact(), fact()]).value
     one = members.git_of(WORKSPACE, [fact(), fact(ahead=2, behind=0)]).value
