@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -22,6 +23,9 @@ LONG_TIMEOUT = 900.0
 
 DETAIL_TIMEOUT = 30.0
 
+NEWS_KEPT = 120.0
+"""Seconds for which what a fetch brought counts as the state of the remotes."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -35,6 +39,7 @@ class Acting:
         self._intents = ThreadPoolExecutor(4, "devdeck-intent")
         self._details = ThreadPoolExecutor(2, "devdeck-detail")
         self._looks = ThreadPoolExecutor(2, "devdeck-network")
+        self._news: dict[str, float] = {}
 
     @property
     def state(self) -> DeckState:
@@ -111,7 +116,15 @@ class Acting:
             wanted.label,
             wanted.path,
             wanted.base,
+            with_changes=wanted.with_changes,
+            offline=self._has_news(wanted.path),
+            trust=wanted.trust,
         )
+
+    def _has_news(self, path: str) -> bool:
+        """Whether the remotes were asked a moment ago, so that starting a session need not wait for them again."""
+        at = self._news.get(path)
+        return at is not None and time.monotonic() - at < NEWS_KEPT
 
     async def checkout(self, target: str, path: str, label: str | None = None, *, trust: bool = False) -> Session:
         """Make a session for something that exists."""
@@ -131,6 +144,7 @@ class Acting:
         """Ask the remotes of a repository for news."""
         self._require_writable()
         await self._in(self._looks, DETAIL_TIMEOUT, self._deck.starting.fetch, path)
+        self._news[path] = time.monotonic()
 
     async def setup(self, path: str) -> Setup:
         """What the configuration of the repository at `path` would do."""
@@ -166,15 +180,11 @@ class Acting:
     async def restore_terminals(self, session_ids: Sequence[str]) -> tuple[str, ...]:
         """Bring back terminals that are gone."""
         sessions = [self._session(id_) for id_ in session_ids]
-        return await self._intent(self._restore_terminals, sessions)
-
-    def _restore_terminals(self, sessions: Sequence[Session]) -> tuple[str, ...]:
-        done = []
-        for session in sessions:
-            if self._deck.terminals.of(session) is None:
-                self._deck.terminals.restore(session)
-                done.append(session.label)
-        return tuple(done)
+        restored = await self._long(self._deck.terminals.restore_all, sessions)
+        for it in restored:
+            if it.error is not None and len(restored) == 1:
+                raise it.error
+        return tuple(it.session.label for it in restored if it.made)
 
     async def plan_removal(self, session_id: str) -> RemovalPlan:
         """What removing would do."""
@@ -227,21 +237,7 @@ class Acting:
     async def send(self, session_ids: Sequence[str], text: str, *, force: bool = False) -> tuple[Delivery, ...]:
         """Type text and Enter into the sessions' active panes."""
         sessions = [self._session(id_) for id_ in session_ids]
-        return await self._intent(lambda: tuple(self._send(session, text) for session in sessions))
-
-    def _send(self, session: Session, text: str) -> Delivery:
-        try:
-            self._deck.terminals.send(session, text)
-        except DeckError as error:
-            return Delivery(
-                session_id=session.id,
-                label=session.label,
-                sent=False,
-                error=error.message,
-                hint=error.hint,
-                may_force=isinstance(error, Refused),
-            )
-        return Delivery(session_id=session.id, label=session.label, sent=True)
+        return await self._intent(self._deck.terminals.send_many, sessions, text, force=force)
 
     async def hand_off(self, session_id: str) -> Handoff:
         """Switch to the session's terminal, or say what to run to attach."""

@@ -17,6 +17,7 @@ from devdeck.model import JobState, Outcome, RunState
 from devdeck.running import RunningDeck
 from tests.git_support import commit, run_git
 from tests.support import auntil
+from tests.tmux_support import kill_server
 
 
 @pytest.fixture
@@ -248,3 +249,42 @@ async def test_a_dead_worktree_is_an_error_of_its_row_alone(live: RunningDeck, r
     assert live.state.sessions[one].git.value is not None
     await auntil(lambda: live.state.sessions[two].git.value)
     assert live.state.sessions[two].git.error == ""
+
+
+async def test_a_session_is_renamed_removed_and_brought_back(live: RunningDeck, repository: Path) -> None:
+    session = await live.start_session(Start(label="one", path=str(repository)))
+    (Path(session.worktree) / "note.txt").write_text("work\n")
+    await auntil(lambda: session.id in live.state.sessions)
+    renamed = await live.rename(session.id, "two")
+    assert renamed.label == "two"
+    await auntil(lambda: live.state.sessions[session.id].session.label == "two")
+    plan = await live.plan_removal(session.id)
+    assert any("untracked" in risk for risk in plan.risks)
+    await live.remove_session(session.id, force=True)
+    await auntil(lambda: session.id not in live.state.sessions)
+    (entry,) = await live.trash()
+    assert entry.session.label == "two"
+    taken_back = await live.undo()
+    assert taken_back.verb == "remove"
+    await auntil(lambda: session.id in live.state.sessions)
+    assert (Path(session.worktree) / "note.txt").read_text() == "work\n"
+    assert await live.trash() == ()
+
+
+async def test_terminals_that_are_gone_come_back_together(live: RunningDeck, deck: Deck, repository: Path) -> None:
+    sessions = [await live.start_session(Start(label=label, path=str(repository))) for label in ("one", "two")]
+    await auntil(lambda: all(live.state.sessions.get(it.id) for it in sessions))
+    kill_server(deck.terminals.tmux)
+    ids = [it.id for it in sessions]
+    assert await live.restore_terminals(ids) == ("one", "two")
+    assert await live.restore_terminals(ids) == ()
+    assert {it.devdeck_id for it in deck.terminals.all()} == set(ids)
+
+
+async def test_branches_and_checkout(live: RunningDeck, repository: Path) -> None:
+    run_git(repository, "branch", "feature")
+    assert {choice.name for choice in await live.branches(str(repository))} == {"main", "feature"}
+    await live.fetch(str(repository))
+    session = await live.checkout("feature", str(repository))
+    assert (session.branch, session.target) == ("feature", "feature")
+    assert (await live.setup(str(repository))).trusted
