@@ -28,6 +28,9 @@ class Form(Protocol):
     def step(self, delta: int) -> None:
         """Go through the list that is shown."""
 
+    def action_cancel(self) -> None:
+        """Escape."""
+
 
 class Field(Input):
     """One line of text."""
@@ -51,6 +54,8 @@ class Field(Input):
     def _did(self, form: Form, key: str) -> bool:
         if key == "enter":
             form.submit()
+        elif key == "escape":
+            form.action_cancel()
         elif key in ("tab", "shift+tab"):
             (self.screen.focus_next if key == "tab" else self.screen.focus_previous)()
         elif key in STEPS:
