@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from devdeck import discover
 from devdeck.acting import DETAIL_TIMEOUT, Acting
 from devdeck.collect.base import Pace, supervised
 from devdeck.collect.census import Census
@@ -72,7 +73,7 @@ class RunningDeck(Acting):
 
         Nothing is taken over when the store knows no session: whether there are any is for the census to say.
         """
-        sessions = {session.id: session for session in self._deck.store.sessions()}
+        sessions = {session.id: session for session in discover.with_members(self._deck.store.sessions())}
         if sessions:
             self._hub.set_sessions(sessions)
             self._jobs.prime()
@@ -128,16 +129,16 @@ class RunningDeck(Acting):
     # Details
 
     async def commits(self, session_id: str, limit: int = 10) -> tuple[Commit, ...]:
-        """The last commits of the session's HEAD, newest first."""
-        return await self._detail(history.commits, self._session(session_id).worktree, limit)
+        """The last commits of the session's HEAD, of all repositories of a workspace, newest first."""
+        return await self._detail(_commits, self._session(session_id), limit)
 
     async def diff(self, session_id: str) -> str:
-        """Uncommitted changes against HEAD as a unified diff."""
-        return await self._detail(history.diff, self._session(session_id).worktree)
+        """Uncommitted changes against HEAD as a unified diff; of a workspace, one after the other."""
+        return await self._detail(_diff, self._session(session_id))
 
     async def status_lines(self, session_id: str) -> tuple[tuple[str, str], ...]:
-        """Changed paths with their two-letter codes."""
-        return await self._detail(status.changes, self._session(session_id).worktree)
+        """Changed paths with their two-letter codes; of a workspace with the repository's name before them."""
+        return await self._detail(_status_lines, self._session(session_id))
 
     async def operations(self, session_id: str | None, limit: int = 10) -> tuple[Operation, ...]:
         """The last operations, newest first."""
@@ -168,6 +169,25 @@ class RunningDeck(Acting):
     def host_samples(self) -> Sequence[HostSample]:
         """The host's last ten minutes."""
         return self._usage.host_samples()
+
+
+def _commits(session: Session, limit: int) -> tuple[Commit, ...]:
+    found = [commit for place in session.places for commit in history.commits(place.worktree, limit)]
+    return tuple(found if not session.members else sorted(found, key=lambda commit: -commit.at)[:limit])
+
+
+def _diff(session: Session) -> str:
+    return "".join(history.diff(place.worktree) for place in session.places)
+
+
+def _status_lines(session: Session) -> tuple[tuple[str, str], ...]:
+    if not session.members:
+        return status.changes(session.worktree)
+    return tuple(
+        (code, f"{place.repository}/{path}")
+        for place in session.places
+        for code, path in status.changes(place.worktree)
+    )
 
 
 def _source(worktree: Path, path: str, line: int, context: int) -> SourceView | None:

@@ -15,7 +15,7 @@ from devdeck.errors import NotFound, Refused
 from devdeck.live import Start
 from devdeck.model import JobState, Outcome, RunState
 from devdeck.running import RunningDeck
-from tests.git_support import commit, run_git
+from tests.git_support import commit, make_repository, run_git
 from tests.support import auntil
 from tests.tmux_support import kill_server
 
@@ -288,3 +288,19 @@ async def test_branches_and_checkout(live: RunningDeck, repository: Path) -> Non
     session = await live.checkout("feature", str(repository))
     assert (session.branch, session.target) == ("feature", "feature")
     assert (await live.setup(str(repository))).trusted
+
+
+async def test_the_details_of_a_workspace_are_those_of_its_repositories(
+    live: RunningDeck, repository: Path, tmp_path: Path
+) -> None:
+    make_repository(repository.parent / "site", files={"index.html": "<p>\n"})
+    made = await live.start_workspace("both", str(repository.parent))
+    await auntil(lambda: made.id in live.state.sessions)
+    for place in made.places:
+        (Path(place.worktree) / "new.txt").write_text("new\n")
+    assert await live.status_lines(made.id) == (("??", "shop/new.txt"), ("??", "site/new.txt"))
+    (Path(made.places[1].worktree) / "index.html").write_text("<b>\n")
+    assert "index.html" in await live.diff(made.id)
+    assert len(await live.commits(made.id)) == 2
+    await live.remove_session(made.id, force=True)
+    assert (await live.trash())[0].session.label == "both"
