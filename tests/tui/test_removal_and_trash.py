@@ -49,7 +49,9 @@ async def test_steps_are_told_once_and_folders_from_home(make_deck: MakeDeck) ->
         await it.press("x")
         await it.until(lambda: "1. keep its commits (2 times)" in it.text())
         assert "~/long/long" in it.text()
-        assert "/dark-mode to" in it.text()
+        assert "…long/" in it.text()
+        assert "/dark-mode" in it.text()
+        assert "to the trash" in it.text()
 
 
 async def test_undo_brings_the_removed_session_back_and_selects_it(make_deck: MakeDeck) -> None:
