@@ -20,7 +20,7 @@ from devdeck.collect.worktrees import GitCollector
 from devdeck.deck import Deck
 from devdeck.git import history, status
 from devdeck.live import SourceView
-from devdeck.model import Commit, HostSample, Operation, Sample, TestResult
+from devdeck.model import Commit, HostSample, Operation, Sample, Session, TestResult
 from devdeck.paths import Paths
 from devdeck.state import Changes, DeckState, StateHub, Subscriber
 from devdeck.testing import locate
