@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ def describe(command: click.Command, path: list[str]) -> dict[str, Any]:
     parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
     return {
         "command": " ".join(path),
-        "help": (command.help or "").split("\f")[0].strip(),
+        "help": inspect.cleandoc((command.help or "").split("\f")[0]),
         "arguments": [
             {
                 "name": parameter.make_metavar(ctx),

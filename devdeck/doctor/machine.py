@@ -55,7 +55,7 @@ def store(deck: Deck) -> Iterator[Finding]:
         return
     copies = backups.backups(deck.paths.database)
     newest = time.strftime("%Y-%m-%d %H:%M", time.localtime(copies[0].at)) if copies else ""
-    told = f"{len(copies)} copies, the newest of {newest}" if copies else "no copy yet"
+    told = f"copies: {len(copies)}, the newest of {newest}" if copies else "no copy yet"
     yield Finding(
         name="store", state="ok", evidence=f"{deck.paths.database}, {len(deck.store.sessions())} sessions, {told}"
     )
