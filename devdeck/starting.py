@@ -44,7 +44,7 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done, in order."""
     warnings: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
-    """Repositories whose configuration the user trusts from now on."""
+    """Repositories whose configuration one of the steps trusts."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ class Starting:
         )
         setting_up = self._setups.steps(session, trust=trust)
         making = (MakeTerminal(session=session), Record(session=session))
-        warnings = choice.warnings
+        warnings = (*choice.warnings, *self._setups.warnings(session, trust=trust))
         moving = self._moving(session, choice, source) if source is not None else None
         if source is not None and moving is None:
             warnings = (*warnings, f"there are no uncommitted changes in {source}")
@@ -302,8 +302,6 @@ class Starting:
         Raises:
             DeckError: A step failed, and nothing is left of it.
         """
-        for root in plan.trust:
-            self._setups.trust(root)
         self._transactions.run(verb, plan.session, plan.todo, undo=f"devdeck rm {plan.session.label}")
         warnings = list(plan.warnings)
         try:

@@ -27,6 +27,7 @@ def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
                 "branch": session.branch,
                 "worktree": session.worktree,
                 "warnings": list(plan.warnings),
+                "trust": list(plan.trust),
             }
         )
         return

@@ -435,15 +435,35 @@ def test_a_set_up_that_can_t_be_started_leaves_the_session(
     assert deck.sessions.find("one") == session
 
 
-def test_trust_is_given_by_starting_and_not_by_planning(
-    deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trusted: list[str] = []
-    monkeypatch.setattr(Setups, "trust", lambda self, path: trusted.append(path))
-    deck.starting.plan("one", str(repository), trust=True)
-    assert trusted == []
-    deck.starting.start("one", str(repository), trust=True)
-    assert trusted == [str(repository)]
+def test_trust_is_given_by_starting_and_not_by_planning(deck: Deck, repository: Path) -> None:
+    (repository / "plain").write_text("included\n")
+    (repository / ".par.yaml").write_text("initialization:\n  include: [plain]\n")
+    assert "is not trusted" in deck.starting.plan("one", str(repository)).warnings[0]
+    assert deck.starting.plan("one", str(repository), trust=True).trust == (str(repository),)
+    assert not deck.setups.look(str(repository)).trusted
+    session = deck.starting.start("one", str(repository), trust=True)
+    assert deck.setups.look(str(repository)).trusted
+    assert (Path(session.worktree) / "plain").read_text() == "included\n"
+
+
+def test_a_configuration_that_is_wrong_makes_nothing(deck: Deck, repository: Path) -> None:
+    (repository / ".par.yaml").write_text("initialization: [oops\n")
+    with pytest.raises(DeckError, match=r"par\.yaml"):
+        deck.starting.start("one", str(repository))
+    assert is_untouched(deck, repository)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_included_files_are_no_work_when_a_start_is_taken_back(deck: Deck, repository: Path, number: int) -> None:
+    """C15: our own copies go; nothing is put into the trash for them."""
+    commit(repository, {".gitignore": ".env\n", ".par.yaml": "initialization:\n  include: [.env]\n"}, "set up")
+    (repository / ".env").write_text("SECRET=1\n")
+    assert run_killed(f"deck.starting.start('one', {str(repository)!r}, trust=True)", "step-done", number)
+    assert doctor.fix(deck) == ("took back start one",)
+    assert until(lambda: is_untouched(deck, repository))
+    assert deck.store.trash() == ()
+    assert not list(deck.paths.worktrees.glob("*/*"))
+    assert (repository / ".env").read_text() == "SECRET=1\n"
 
 
 def test_branches_to_pick_from(deck: Deck, repository: Path, tmp_path: Path) -> None:
