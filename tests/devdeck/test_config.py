@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from devdeck.config import Config, size_in_bytes
 from devdeck.documents import ConfigError
 from devdeck.errors import DeckError
 from devdeck.paths import Paths
+from devdeck.repo_config import read
 from devdeck.schema import NAMES, generate, published
 
 
@@ -107,3 +111,21 @@ def test_loading_without_a_file_loads_no_parser(paths: Paths) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_documents_name_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `(.*?)` \|", page, re.MULTILINE))
+    assert rows.keys() == {setting.name for setting in Config().settings()}
+    for setting in Config().settings():
+        value = tomllib.loads(f"x = {rows[setting.name]}")["x"]
+        assert value == setting.value, setting.name
+
+
+def test_the_example_of_the_documents_can_be_used(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    example = re.search(r"(?:^    .*\n|^\n)+", page[page.index("    [init]") :], re.MULTILINE)
+    assert example is not None
+    (tmp_path / ".devdeck.toml").write_text(textwrap.dedent(example[0]))
+    config = read(str(tmp_path))
+    assert (len(config.include), len(config.commands), len(config.teardown)) == (3, 2, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -584,11 +583,13 @@ def test_a_workspace_sets_up_each_repository_in_its_worktree(deck: Deck, reposit
     assert {log(job).strip() for job in jobs} == {"SHOP", f"API{other}"}
 
 
-def test_the_driver_imports_nothing_of_the_worktree(deck: Deck, repository: Path) -> None:
+def test_the_driver_imports_nothing_of_the_worktree(
+    deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", ".")
     write(repository, {"msgspec.py": "open('hijacked', 'w')", "devdeck/__init__.py": "open('hijacked', 'w')"})
     run_git(repository, "add", "-A")
     run_git(repository, "commit", "-qm", "names of modules")
-    os.environ.pop("PYTHONPATH", None)
     session = begin(deck, repository, "[init]\ncommand = 'true'\n")
     assert [job.verdict for job in ended(deck, session)] == ["exit 0"]
     assert not (Path(session.worktree) / "hijacked").exists()
