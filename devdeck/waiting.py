@@ -93,7 +93,9 @@ def run(
         waiter.prepare(text)
         return waiter.wait(wait, given_up or threading.Event())
     finally:
-        if not waiter.goes_on:  # else the shell still needs it
+        if waiter.goes_on:
+            (folder / "left").touch()  # the shell still needs it, and removes it in the end
+        else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -346,7 +348,7 @@ def _quoted(text: str) -> str:
 
 def _sh(folder: Path, begin: str, end: str, text: str) -> str:
     """What a shell of the Bourne family reads. Leaves no variable behind, and the command's status in `$?`."""
-    begun, status, command = (_quoted(str(folder / name)) for name in ("begun", "status", "command"))
+    begun, status, command, left = (_quoted(str(folder / name)) for name in ("begun", "status", "command", "left"))
     return f"""{{ : >{begun}; }} 2>/dev/null
 command printf '%s' {_quoted(begin)}
 if [ -n "${{BASH_VERSION-}}" ]; then history -s -- {_quoted(text)}
@@ -355,6 +357,7 @@ elif [ -n "${{ZSH_VERSION-}}" ]; then print -sr -- {_quoted(text)}; fi
 devdeck_status=$?
 {{ command printf '%s\\n' "$devdeck_status" >{status}; }} 2>/dev/null
 command printf '%s' {_quoted(end)}
+if [ -e {left} ]; then command rm -rf {_quoted(str(folder))}; fi
 eval "unset devdeck_status; return $devdeck_status"
 """
 
@@ -367,6 +370,8 @@ def _fish(folder: Path, begin: str, end: str, text: str) -> str:
             "begun": str(folder / "begun"),
             "status": str(folder / "status"),
             "command": str(folder / "command"),
+            "left": str(folder / "left"),
+            "folder": str(folder),
             "begin": begin,
             "end": end,
         }.items()
@@ -378,5 +383,6 @@ eval (string collect <{quoted["command"]})
 set -l devdeck_status $status
 printf '%s\\n' $devdeck_status >{quoted["status"]} 2>/dev/null
 printf '%s' {quoted["end"]}
+test -e {quoted["left"]}; and command rm -rf {quoted["folder"]}
 command sh -c "exit $devdeck_status"
 """

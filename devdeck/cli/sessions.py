@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from devdeck.cli import complete, made, output
-from devdeck.cli.going import go as _go  # noqa: F401 - for the verbs of workspaces
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck

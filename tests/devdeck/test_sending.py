@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -27,6 +28,12 @@ from tests.devdeck.terminal_support import (
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, tmux
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporary files of a test lie in the test's folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -325,8 +332,10 @@ def test_what_takes_longer_goes_on(deck: Deck, at_shell: Session, tmp_path: Path
     assert (delivery.sent, delivery.confirmed, delivery.exit_status, delivery.code) == (True, True, None, "timeout")
     assert "still running after 1 s" in delivery.error
     assert delivery.output == "begun\n"
+    assert len(list(tmp_path.glob("devdeck-send-*"))) == 1
     go.touch()
     until(lambda: "ended" in shown(deck, pane_of(deck, at_shell)).splitlines())
+    until(lambda: list(tmp_path.glob("devdeck-send-*")) == [])
 
 
 def test_an_interrupt_is_told(deck: Deck, at_shell: Session, tmp_path: Path) -> None:
@@ -391,10 +400,7 @@ def test_many_are_waited_for_at_once(deck: Deck, repository: Path) -> None:
     ]
 
 
-def test_nothing_is_left_behind(deck: Deck, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tempfile
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_nothing_is_left_behind(deck: Deck, session: Session, tmp_path: Path) -> None:
     old = tmp_path / "devdeck-send-old"
     old.mkdir()
     subprocess.run(["touch", "-d", "3 days ago", str(old)], check=True, timeout=10)

@@ -20,7 +20,8 @@ from tests.tmux_support import kill_server, tmux
 
 
 @pytest.fixture
-def cli(deck: Deck, repository: Path) -> Cli:
+def cli(deck: Deck, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return Cli(repository)
 
 
