@@ -136,12 +136,10 @@ class NewSession(Maker):
             )
             self.changes.offer((words,) if shown else (), ())
         self.query_one(".changes").display = shown
-        choices = [Choice("⏎", "create", "submit"), Choice("↑↓", "pick", "step(1)"), Choice("tab", "next field", "tab")]
-        if shown:
-            choices.append(Choice("^t", "move changes", "changes"))
-        if self._existing() is not None:
-            choices.append(Choice("^o", "check out", "checkout"))
-        self.offer((*choices, CANCEL))
+        more = [Choice("^t", "move changes", "changes")] if shown else []
+        more += [Choice("^o", "check out", "checkout")] if self._existing() is not None else []
+        tab = [Choice("tab", "next field", "tab")] if len(more) < 2 else []  # there is room for five
+        self.offer((Choice("⏎", "create", "submit"), Choice("↑↓", "pick", "step(1)"), *tab, *more, CANCEL))
 
     def _existing(self) -> BranchChoice | None:
         """The branch that is there already and is meant, by the label or else by what is branched from."""
@@ -174,7 +172,7 @@ class NewSession(Maker):
         name = clean(found.name, 80)
         if found.worktree is not None:
             return (Span(f"! {name} is checked out in {path_hint(found.worktree, self.home)}", Tone.CONFLICT),)
-        return (Span(f"! {name} exists: it goes on there, and nothing is branched off", Tone.DIRTY),)
+        return (Span(f"! {name} exists: no new branch is made", Tone.DIRTY),)
 
     # What the user does
 
