@@ -53,6 +53,8 @@ def measure(wanted: AbstractSet[str], runs: int) -> list[Figure]:
             worlds.append(stack.enter_context(world(count)))
         if wanted & {"ls-100", "ls-100-no-git"}:
             found += commands.listing(worlds[-1], wanted, runs, say)
+        if wanted & {"complete-100", "version"}:
+            found += commands.waits(worlds[-1], wanted, runs, say)
         if "start" in wanted:
             found.append(commands.start(worlds[-1], runs, say))
         bases = set().union(*(_bases(wanted, count) for count in counts))

@@ -1,4 +1,4 @@
-"""The command line's figures: `devdeck ls` and `devdeck start` against the programs they can't do without."""
+"""The command line's figures: verbs against the programs they can't do without, and the times that a user waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import msgspec
 from bench.figure import Figure, median, ratio
 from bench.world import World, program
 
-NAMES = frozenset({"ls-100", "ls-100-no-git", "start"})
+NAMES = frozenset({"complete-100", "ls-100", "ls-100-no-git", "start", "version"})
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -85,6 +85,36 @@ def _check_listing(world: World) -> None:
         git = entry["git"]
         if (git["unstaged"], git["untracked"]) != (1, 1):
             raise RuntimeError(f"ls says of {entry['label']}: {git}")
+
+
+def waits(world: World, wanted: Collection[str], runs: int, say: Callable[[str], None]) -> list[Figure]:
+    """`devdeck --version`, and what a shell asks when the tab key is pressed behind a label, with 100 sessions.
+
+    Raises:
+        RuntimeError: Completion does not offer what the deck has, so its time would mean nothing.
+    """
+    environment = {**world.environment, "_DEVDECK_COMPLETE": "bash"}
+    asked = [*program(), "devdeck open work-09"]
+
+    def complete() -> bytes:
+        return subprocess.run(asked, env=environment, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+
+    if (offered := complete().count(b"plain\twork-09")) != 10:
+        raise RuntimeError(f"completion offers {offered} labels of 10")
+    version: list[float] = []
+    complete_: list[float] = []
+    interpreter: list[float] = []
+    for run in range(runs):
+        say(f"version and completion: run {run + 1} of {runs}")
+        version.append(_timed(lambda: world.run([*program(), "--version"])))
+        complete_.append(_timed(complete))
+        interpreter.append(_interpreter(world))
+    told = f"python -c pass {median(interpreter):.1f} ms"
+    found = (
+        Figure(name="version", value=median(version), target=60.0, reference=told, unit="ms", n=runs),
+        Figure(name="complete-100", value=median(complete_), target=100.0, reference=told, unit="ms", n=runs),
+    )
+    return [figure for figure in found if figure.name in wanted]
 
 
 def start(world: World, runs: int, say: Callable[[str], None]) -> Figure:
