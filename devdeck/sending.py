@@ -82,7 +82,9 @@ def _reachable(session: Session, state: PaneState, *, force: bool) -> foreground
         raise _ended(session)
     if state.input_off:
         raise DeckError(
-            f"the input of the pane of {session.label!r} is switched off", "`tmux select-pane -e` switches it on", code="off"
+            f"the input of the pane of {session.label!r} is switched off",
+            "`tmux select-pane -e` switches it on",
+            code="off",
         )
     holder = foreground.wait_for_shell(state.pid, state.command, 0.0 if force else foreground.PATIENCE)
     if not holder.shell and not force:
