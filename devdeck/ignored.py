@@ -36,7 +36,7 @@ class Ignored(msgspec.Struct, frozen=True):
     remade: bool
     """Whether a tool makes it again."""
     droppable: bool
-    """Whether all of it was looked at, and there is no repository in it."""
+    """Whether all of it was looked at, there is no repository in it, and its name can be written down."""
 
     def words(self) -> str:
         """Its name and size."""
@@ -55,7 +55,8 @@ def look(where: Where) -> tuple[Ignored, ...]:
         place = Path(where.cwd, path)
         extent = measure(str(place), entries=ENTRIES, seconds=max(0.0, deadline - time.monotonic()))
         remade = place.is_dir() and (place.name in REMADE or (place / "CACHEDIR.TAG").is_file())
-        found.append(Ignored(path, extent.size, remade, extent.complete and not extent.repository))
+        sure = extent.complete and not extent.repository and path.isprintable()
+        found.append(Ignored(path, extent.size, remade, sure))
     return tuple(sorted(found, key=lambda item: (-item.size, item.path)))
 
 

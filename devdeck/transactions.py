@@ -223,6 +223,11 @@ class Transactions:
                 step.undo(self._site)
         return self._store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off and taken back")
 
+    def steps(self, operation: Operation) -> tuple[Step, ...]:
+        """The steps of a transaction, in order; empty for a change without."""
+        data, _ = self._store.steps(operation.id)
+        return _decode(data)[0] if data else ()
+
     def reverse(self, operation: Operation, verb: str = "undo") -> Operation:
         """Take back a transaction that was done, step by step; it is `undone` afterwards.
 

@@ -49,7 +49,7 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
         _remove_all(deck, sessions, force, json)
         return
     (session,) = sessions
-    _report([deck.removing.remove(session, force=force)], (), json)
+    _report(deck, [deck.removing.remove(session, force=force)], (), json)
 
 
 def _ask(verb: str, question: str) -> None:
@@ -69,14 +69,18 @@ def _remove_all(deck: Deck, sessions: Sequence[Session], force: bool, json: bool
             removed.append(deck.removing.remove(session, force=force))
         except DeckError as error:
             failed.append((session, error))
-    _report(removed, failed, json)
+    _report(deck, removed, failed, json)
     if failed:
         words = "; ".join(error.message for _, error in failed)
         kind = Refused if any(isinstance(error, Refused) for _, error in failed) else DeckError
         raise kind(words, failed[0][1].hint)
 
 
-def _report(removed: Sequence[Operation], failed: Sequence[tuple[Session, DeckError]], json: bool) -> None:
+def _report(deck: Deck, removed: Sequence[Operation], failed: Sequence[tuple[Session, DeckError]], json: bool) -> None:
+    removed_ids = {operation.id for operation in removed}
+    for entry in deck.trash.entries():
+        for path in (path for part in entry.parts for path in part.dropped if entry.id in removed_ids):
+            output.note(f"devdeck: {one_line(path)} was over the limit of ignored files and is not kept")
     if json:
         output.document(
             {

@@ -59,8 +59,9 @@ def branch_risks(root: str, branch: str) -> tuple[str, ...]:
 
 def stashes(where: Where, branch: str) -> int:
     """How many stashes were made on a branch; they are the repository's and stay when a worktree goes."""
-    told = where.git("stash", "list", "--format=%gs", timeout=30.0).text.splitlines()
-    return sum(line.startswith((f"WIP on {branch}: ", f"On {branch}: ")) for line in told)
+    # As `git stash list`, which wants a worktree.
+    told = where.git("log", "--walk-reflogs", "--format=%gs", "refs/stash", "--", check=False, timeout=30.0)
+    return sum(line.startswith((f"WIP on {branch}: ", f"On {branch}: ")) for line in told.text.splitlines())
 
 
 def _state_risks(own: Path) -> list[str]:

@@ -22,6 +22,8 @@ from devdeck.git.status import require_worktree
 PREFIX = "refs/devdeck/trash/"
 LARGE = 32 * 2**20
 """Bytes from which on `keep` leaves an untracked file to the moved folder, instead of making an object of it too."""
+ALL_NEW = 256 * 2**20
+"""Bytes of all untracked files that `keep` makes objects of."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:/[0-9]{1,4})?")
 _TIMEOUT = 300.0
@@ -91,7 +93,7 @@ def keep(where: Where, *, key: str, branch: str | None, files: bool, strict: boo
         where: The worktree.
         key: Names the copy, as for `save`, with `/<number>` behind it if wanted.
         branch: Branch whose tip and reflog to keep too; `None` for none.
-        files: Whether to make a commit of the files too; those over `LARGE` that are not tracked are left out.
+        files: Whether to make a commit of the files too; of those that are not tracked as many as are small and fit.
         strict: Whether it is an error when a part can't be kept, for instance on a broken index.
 
     Returns:
@@ -126,7 +128,7 @@ def keep(where: Where, *, key: str, branch: str | None, files: bool, strict: boo
         parents = [*head, *([refs["index"]] if "index" in refs else []), *_heads(where)]
         part(
             "worktree",
-            lambda: _commit(where, _worktree_tree(where, LARGE), list(dict.fromkeys(parents)), "worktree"),
+            lambda: _commit(where, _bounded_tree(where), list(dict.fromkeys(parents)), "worktree"),
         )
     part("others", lambda: _others(where, branch, list(refs.values())))
     return _write(where, key, refs, "update")
@@ -224,15 +226,34 @@ def _stages(where: Where) -> str | None:
         return _commit(where, where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip(), [], "sides of conflicts")
 
 
-def _worktree_tree(where: Where, largest: int | None = None) -> str:
-    """Tree of all files of the worktree that are not ignored; without untracked files over `largest` bytes."""
+def _worktree_tree(where: Where) -> str:
+    """Tree of all files of the worktree that are not ignored."""
     with scratch_index(where.own) as env:
-        new = untracked(where.cwd, {**where.env, **env}, _TIMEOUT)
-        left = [path for path in new if path.endswith("/") or (largest is not None and _size(where, path) > largest)]
-        without = "".join(f":(top,exclude,literal){path.rstrip('/')}\0" for path in left)
+        nested = [path for path in untracked(where.cwd, {**where.env, **env}, _TIMEOUT) if path.endswith("/")]
+        without = "".join(f":(top,exclude,literal){path.rstrip('/')}\0" for path in nested)
         where.git(
             "-c", "core.splitIndex=false", "add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul",
             env=env, input=b":(top)\0" + os.fsencode(without), timeout=_TIMEOUT,
+        )  # fmt: skip
+        return where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip()
+
+
+def _bounded_tree(where: Where) -> str:
+    """As `_worktree_tree`, with as many of the untracked files as are small and fit, the smallest first."""
+    with scratch_index(where.own) as env:
+        new = [path for path in untracked(where.cwd, {**where.env, **env}, _TIMEOUT) if not path.endswith("/")]
+        sizes = sorted((_size(where, path), path) for path in new)
+        fitting, total = [], 0
+        for size, path in sizes:
+            total += size
+            if size > LARGE or total > ALL_NEW:
+                break
+            fitting.append(os.fsencode(path))
+        options = ("-c", "core.splitIndex=false")
+        where.git(*options, "add", "--update", "--", ":(top)", env=env, timeout=_TIMEOUT)
+        where.git(
+            *options, "update-index", "--add", "--remove", "--replace", "-z", "--stdin",
+            env=env, input=b"".join(path + b"\0" for path in fitting), timeout=_TIMEOUT,
         )  # fmt: skip
         return where.git("write-tree", env=env, timeout=_TIMEOUT).text.strip()
 

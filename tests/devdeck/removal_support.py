@@ -67,8 +67,10 @@ def world(session: Session) -> dict[str, object]:
         seen[f"{number} admin"] = tree(own) if own is not None else None
         seen[f"{number} status"] = run_git(worktree, "--no-optional-locks", "status", "--porcelain=v2", "--branch")
         seen[f"{number} refs"] = run_git(root, "for-each-ref")
-        seen[f"{number} stashes"] = run_git(root, "stash", "list")
-        log = root / ".git/logs/refs/heads" / (place.branch or "")
+        seen[f"{number} stashes"] = run_git(root, "log", "-g", "--format=%gd %gs %H", "refs/stash", "--", check=False)
+        common = git_dir(root)
+        assert common is not None
+        log = common / "logs/refs/heads" / (place.branch or "")
         seen[f"{number} reflog"] = (log.stat().st_mtime_ns, log.read_bytes()) if log.is_file() else None
         seen[f"{number} settings"] = run_git(root, "config", "--local", "--list")
         seen[f"{number} worktrees"] = run_git(root, "worktree", "list", "--porcelain")
@@ -90,7 +92,7 @@ def differences(now: dict[str, object], before: dict[str, object]) -> list[objec
 def gc(repository: Path) -> None:
     """Take away everything that git does not know to be needed."""
     run_git(repository, "worktree", "prune", "--expire=now")
-    run_git(repository, "reflog", "expire", "--expire=now", "--expire-unreachable=now", "refs/heads/main", "HEAD")
+    run_git(repository, "reflog", "expire", "--expire=now", "--expire-unreachable=now", "main", "HEAD", check=False)
     # Commits of tests are years old; the time after which a reflog forgets them is not what is tested.
     keep = ("-c", "gc.reflogExpire=never", "-c", "gc.reflogExpireUnreachable=never")
     run_git(repository, *keep, "gc", "-q", "--prune=now")

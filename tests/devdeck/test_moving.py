@@ -50,7 +50,7 @@ def part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         real(source, target)
 
-    monkeypatch.setattr(moving.os, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
 
 
 def test_everything_arrives_and_comes_back(source: Path, target: Path) -> None:

@@ -216,6 +216,46 @@ def test_a_session_that_others_made(deck: Deck, repository: Path, tmp_path: Path
     assert deck.sessions.find("by-hand") == session
 
 
+@pytest.mark.parametrize("name", ["-quo'te\"s n\u00e9\u3000w #{pane_id}", "new\nline"])
+def test_paths_that_are_hard_to_write(deck: Deck, tmp_path: Path, name: str) -> None:
+    """C20, C26: of the repository, and of the worktree."""
+    repository = make_repository(tmp_path / name / "re po", {"a.py": "A = 1\n", "README.md": "x\n"})
+    place = tmp_path / name / "by hand"
+    run_git(repository, "worktree", "add", "-q", "-b", "by-hand", str(place))
+    session = Session(
+        id="s" * 32,
+        label="by-hand",
+        repository="re po",
+        repository_path=str(repository),
+        worktree=str(place),
+        branch="by-hand",
+        managed_branch=True,
+    )
+    deck.store.save_session(session)
+    everything(repository, place)
+    before = world(session)
+    deck.removing.remove(session, force=True)
+    assert branches(repository) == {"main"}
+    gc(repository)
+    deck.history.undo()
+    assert differences(world(session), before) == []
+    fsck(repository)
+
+
+def test_a_bare_repository(deck: Deck, repository: Path, tmp_path: Path) -> None:
+    """C26."""
+    bare = tmp_path / "bare.git"
+    run_git(tmp_path, "clone", "-q", "--bare", str(repository), str(bare))
+    session = make_session(deck, bare, "one")
+    everything(bare, Path(session.worktree))
+    before = world(session)
+    deck.removing.remove(session, force=True)
+    gc(bare)
+    deck.history.undo()
+    assert differences(world(session), before) == []
+    fsck(bare)
+
+
 # Repositories and folders that are not where they were
 
 
@@ -266,6 +306,7 @@ def test_a_repository_that_moves_while_the_session_is_in_the_trash(deck: Deck, r
     moved = repository.rename(repository.parent / "elsewhere")
     with pytest.raises(NotFound) as caught:
         deck.trash.restore(entry)
+    assert entry.parts[0].folder is not None
     assert entry.parts[0].folder in caught.value.hint
     deck.store.know_repository(str(moved), "elsewhere")
     deck.trash.restore(entry)

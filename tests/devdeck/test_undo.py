@@ -57,6 +57,26 @@ def test_a_start_goes_to_the_trash(deck: Deck, repository: Path) -> None:
     assert deck.trash.find("one").session == session
 
 
+def test_work_that_a_session_was_started_with_goes_back(deck: Deck, repository: Path) -> None:
+    write(repository, {"a.py": "staged\n", "new.txt": "new\n"})
+    run_git(repository, "add", "a.py")
+    write(repository, {"a.py": "and changed\n"})
+    before = run_git(repository, "status", "--porcelain=v2", "--branch")
+    session = deck.starting.start("one", str(repository), with_changes=True)
+    assert run_git(repository, "status", "--short") == ""
+    write(Path(session.worktree), {"later.txt": "made in the session\n"})
+    with pytest.raises(Refused, match="untracked"):
+        deck.history.undo()
+    (Path(session.worktree) / "later.txt").unlink()
+    assert deck.history.plan_undo()[0].verb == "start"
+    assert deck.history.undo().verb == "start"
+    assert run_git(repository, "status", "--porcelain=v2", "--branch") == before
+    assert (repository / "a.py").read_text() == "and changed\n"
+    assert (repository / "new.txt").read_text() == "new\n"
+    assert branches(repository) == {"main"}
+    assert deck.store.sessions() == ()
+
+
 def test_a_restore_is_taken_back_with_what_it_holds(deck: Deck, repository: Path) -> None:
     session = make_session(deck, repository, "one")
     commit(Path(session.worktree), {"b.py": "B = 1\n"}, "work")

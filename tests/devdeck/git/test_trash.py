@@ -151,6 +151,43 @@ def test_what_can_t_be_saved_is_said_and_nothing_is_made(repository: Path, place
     assert run_git(repository, "for-each-ref", "refs/devdeck") == first
 
 
+def test_what_the_folders_in_the_trash_need_is_kept(
+    repository: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lonely = commit(place, {"lonely.txt": "1\n"})
+    run_git(place, "reset", "-q", "--hard", "HEAD~")
+    commit(place, {"other.txt": "1\n"})
+    run_git(place, "reset", "-q", "--hard", "HEAD~")
+    write(place, {"small": "s", "middle": "m" * 50, "large": "l" * 500, "x.log": "ignored\n", "a.txt": "changed\n"})
+    monkeypatch.setattr(trash, "LARGE", 100)
+    where = trash.Where(str(place), repository / ".git/worktrees/side")
+    before = seen(place)
+    for _ in range(2):  # it may be done again
+        made = trash.keep(where, key="k/0", branch="side", files=True, strict=True)
+        assert seen(place) == before
+        assert made == tuple(
+            f"refs/devdeck/trash/k/0/{name}" for name in ("branch", "head", "index", "others", "worktree")
+        )
+    assert set(files(repository, made[-1])) == {".gitignore", "a.txt", "b.txt", "small", "middle"}
+    assert run_git(repository, "rev-parse", f"{made[3]}^1").strip() == lonely
+    monkeypatch.setattr(trash, "ALL_NEW", 10)
+    trash.keep(where, key="k/0", branch="side", files=True, strict=True)
+    assert set(files(repository, made[-1])) == {".gitignore", "a.txt", "b.txt", "small"}
+    assert set(trash.kept(str(repository), "k/0")) == {"branch", "head", "index", "others", "worktree"}
+    trash.forget(str(repository), "k/0")
+    trash.forget(str(repository), "k/0")
+    assert trash.kept(str(repository), "k/0") == {}
+
+
+def test_a_broken_part_is_an_error_only_when_that_is_asked_for(repository: Path, place: Path) -> None:
+    where = trash.Where(str(place), repository / ".git/worktrees/side")
+    (where.own / "index").write_bytes(b"garbage")
+    with pytest.raises(DeckError):
+        trash.keep(where, key="k/0", branch="side", files=True, strict=True)
+    made = trash.keep(where, key="k/0", branch="side", files=True, strict=False)
+    assert {name.rpartition("/")[2] for name in made} == {"branch", "head"}
+
+
 def test_the_branch_of_a_worktree_that_is_gone(repository: Path) -> None:
     run_git(repository, "branch", "side")
     assert trash.save_branch(str(repository), key="k", branch="side") == ("refs/devdeck/trash/k/branch",)
