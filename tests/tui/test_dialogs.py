@@ -173,7 +173,7 @@ async def test_a_branch_that_exists_is_offered_as_a_checkout(make_deck: MakeDeck
         await opened(it, "n", NewSession)
         await it.until(lambda: "Taxes by country" in it.text())
         await it.type("feature/tax")
-        assert "origin/feature/tax exists" in it.text()
+        assert "origin/feature/tax exists: no new branch is made" in it.text()
         await it.press("ctrl+o")
         assert isinstance(top(it), Checkout)
         assert top(it).target.value == "origin/feature/tax"

@@ -172,7 +172,8 @@ class NewSession(Maker):
         name = clean(found.name, 80)
         if found.worktree is not None:
             return (Span(f"! {name} is checked out in {path_hint(found.worktree, self.home)}", Tone.CONFLICT),)
-        return (Span(f"! {name} exists: no new branch is made", Tone.DIRTY),)
+        unused = "the base is not used" if self.base.value.strip() else "no new branch is made"
+        return (Span(f"! {name} exists: {unused}", Tone.DIRTY),)
 
     # What the user does
 
