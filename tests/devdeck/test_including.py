@@ -118,7 +118,7 @@ def test_a_clone_is_asked_of_the_file_system_and_a_copy_is_not(trees: Trees, mon
         os.write(target, os.pread(source, 1 << 20, 0))
         return 0
 
-    monkeypatch.setattr("devdeck.including.fcntl.ioctl", cloning)
+    monkeypatch.setattr("devdeck.inclusion.trees.fcntl.ioctl", cloning)
     write(trees.main, {"a.bin": "bytes", "b.bin": "bytes"})
     trees.bring("a.bin", mode=Mode.CLONE)
     trees.bring("b.bin", mode=Mode.COPY, key="k2")
