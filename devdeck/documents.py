@@ -6,7 +6,6 @@ What is read here was written by others: sizes, depths and repetitions (YAML ali
 from __future__ import annotations
 
 import bisect
-import difflib
 import re
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -302,6 +301,8 @@ def describe(value: object) -> str:
 
 def unknown_key(name: str, known: Sequence[str]) -> str:
     """What to say of a key that nothing knows."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     expected = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
     return f"found the unknown key {one_line(name, limit=80)!r}, {expected}"
