@@ -46,6 +46,7 @@ class RunningDeck(Acting):
             self._pace,
             clock,
             lambda seen, error: self._census.terminals_seen(seen, error),
+            None if read_only else deck.terminals.remember,
         )
         self._git = GitCollector(self._hub, self._pace, self._details, clock)
         self._jobs = JobCollector(self._hub, deck, self._pace, self._followers, clock)

@@ -173,6 +173,8 @@ class Intents:
 
         async def work() -> None:
             handed = await self._deck.hand_off(session_id)
+            for note in handed.notes:
+                self.toast(note, "", "warning")
             if handed.argv:
                 await self._away(handed.argv, None, self._label(session_id))
 

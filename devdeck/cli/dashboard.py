@@ -47,13 +47,6 @@ def require_terminal() -> None:
         )
 
 
-@click.command(name="control-center")
-@click.option("--read-only", is_flag=True, help="Forbid every change.")
-def dashboard(read_only: bool) -> int:
-    """Open the dashboard."""
-    return show(read_only=read_only)
-
-
 @click.command()
 def demo() -> int:
     """Open the dashboard over a throw-away deck: real repositories, real tmux, tests that pass, fail and run.

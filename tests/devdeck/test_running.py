@@ -17,7 +17,7 @@ from devdeck.model import JobState, Outcome, RunState
 from devdeck.running import RunningDeck
 from tests.git_support import commit, make_repository, run_git
 from tests.support import auntil
-from tests.tmux_support import kill_server
+from tests.tmux_support import kill_server, tmux
 
 
 @pytest.fixture
@@ -304,3 +304,12 @@ async def test_the_details_of_a_workspace_are_those_of_its_repositories(
     assert len(await live.commits(made.id)) == 2
     await live.remove_session(made.id, force=True)
     assert (await live.trash())[0].session.label == "both"
+
+
+async def test_a_dashboard_remembers_windows(deck: Deck, live: RunningDeck, repository: Path) -> None:
+    id_ = await started(live, "one", repository)
+    await auntil(lambda: live.state.sessions[id_].terminal.value)
+    before = await auntil(lambda: deck.store.layout(id_))
+    tmux(deck.terminals.tmux, "new-window", "-d", "-n", "server", "-t", f"{deck.terminals.all()[0].id}:")
+    await auntil(lambda: deck.store.layout(id_) != before)
+    assert b"server" in (deck.store.layout(id_) or b"")
