@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -649,3 +652,56 @@ def test_a_removal_that_fails_is_taken_back_whole(deck: Deck, tmp_path: Path, mo
     assert list(deck.paths.trash.iterdir()) == []
     assert deck.store.operations(session.id)[0].state is OperationState.FAILED
     deck.removing.remove(session, force=True)
+
+
+# Kills inside of steps
+
+_KILLED = """
+import os, signal, subprocess, sys
+from devdeck.deck import Deck
+
+left = int(sys.argv[1])
+
+def dying(holder, name):
+    real = getattr(holder, name)
+    def call(*arguments, **options):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+    setattr(holder, name, call)
+
+deck = Deck.open()
+find = deck.sessions.find if sys.argv[2] == "remove" else deck.trash.find
+what = find("one")
+for holder, name in ((subprocess.Popen, "__init__"), (os, "rename"), (os, "replace"), (os, "unlink"), (os, "mkdir")):
+    dying(holder, name)
+deck.removing.remove(what, force=True) if sys.argv[2] == "remove" else deck.trash.restore(what)
+"""
+
+EVERY = int(os.environ.get("DEVDECK_TEST_KILLS_EVERY", "9"))
+"""Between two kills; 1 tries all of them, which takes minutes."""
+
+
+@pytest.mark.parametrize("act", ["remove", "restore"])
+def test_killed_anywhere(deck: Deck, repository: Path, act: str) -> None:
+    """C15, C26: before one of the programs that it starts, or of the files that it moves or writes."""
+    session = make_session(deck, repository, "one")
+    everything(repository, Path(session.worktree))
+    before = world(session)
+    number, done = 3, False
+    while not done:
+        if act == "restore":
+            deck.removing.remove(session, force=True)
+        command = [sys.executable, "-c", _KILLED, str(number), act]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
+        done = ended.returncode == 0
+        doctor.fix(deck)
+        assert [found.name for found in doctor.examine(deck) if found.fixable] == [], number
+        assert lost(deck, session, before) == [], number
+        assert hidden(repository) == "", number
+        assert list(deck.paths.trash.glob("*")) == [], number
+        number += EVERY
+    assert number > 3 + EVERY
