@@ -226,7 +226,8 @@ class Managing:
 
     def label_for(self, place: str, taken: Container[str]) -> str:
         """A label that can be used and that nobody has, near to the branch of the worktree at `place`."""
-        label, _ = free_label(default_label(place), Path(place).parent.name, taken)
+        repository = repositories.repository_name(repositories.main_root(place) or place)
+        label, _ = free_label(default_label(place), repository, taken)
         return label
 
     def _terminals(self) -> tuple[Terminal, ...]:

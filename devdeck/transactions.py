@@ -200,11 +200,6 @@ class Transactions:
             if not owner.is_alive(who) and self._store.steps(operation.id)[0]
         )
 
-    def steps_of(self, operation: Operation) -> tuple[Step, ...]:
-        """The steps of a change as they were journaled; empty for one without."""
-        data, _ = self._store.steps(operation.id)
-        return _decode(data)[0] if data else ()
-
     def settle(self, operation: Operation) -> Operation:
         """Take back, or finish, a transaction that was cut off.
 

@@ -44,11 +44,11 @@ class Offer(str):
 def _rows(sql: str, *arguments: object) -> list[tuple[str, ...]]:
     """Read from the store without making, migrating or locking it; empty when it can't be read."""
     import sqlite3
-    from urllib.parse import quote
 
-    path = f"{data_folder()}/deck.sqlite3"
+    path = os.fsencode(f"{data_folder()}/deck.sqlite3")
+    quoted = "".join(f"%{byte:02x}" for byte in path)
     try:
-        connection = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True, timeout=0.1)
+        connection = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=0.1)
     except (sqlite3.Error, ValueError):
         return []
     try:

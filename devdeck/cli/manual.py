@@ -131,7 +131,8 @@ def words() -> str:
     table = pprint.pformat(node(cli, top), width=116, sort_dicts=False, compact=True)
     return (
         '"""Every verb with its arguments and options, for completion. Made by `make man`; not to be edited."""\n\n'
-        "# ruff: noqa: E501, RUF100\n# fmt: off\n\nfrom __future__ import annotations\n\nfrom typing import Any\n\n"
+        "# ruff: noqa: E501, RUF100\n# fmt: off\n\nfrom __future__ import annotations\n\nTYPE_CHECKING = False\n"
+        "if TYPE_CHECKING:\n    from typing import Any\n\n"
         f"WORDS: dict[str, Any] = \\\n{table}\n"
     )
 

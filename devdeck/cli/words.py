@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 WORDS: dict[str, Any] = \
 {'help': 'A control centre for parallel development: sessions over git worktrees and...',

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from devdeck import discover, owner
+from devdeck import owner
 from devdeck.deck import Deck
 from devdeck.doctor.findings import Finding, Problem
 from devdeck.errors import DeckError, Missing
@@ -176,7 +176,7 @@ def orphan_branches(deck: Deck) -> Iterator[Finding | Problem]:
     for operation in deck.store.operations(limit=_OPERATIONS_READ):
         if operation.session_id in alive or operation.state is not OperationState.DONE:
             continue
-        for step in deck.transactions.steps_of(operation):
+        for step in deck.transactions.steps(operation):
             if not isinstance(step, AddWorktree) or not step.create:
                 continue
             root, branch = step.repository_path, step.branch
@@ -285,9 +285,10 @@ def unlisted_worktrees(deck: Deck) -> Iterator[Finding | Problem]:
     """Worktrees below devdeck's own folder that no session has."""
     listed = {place.worktree for session in deck.store.sessions() for place in session.places}
     listed |= {place.worktree for session, _ in deck.store.half_made() for place in session.places}
-    busy = {it.session_id for it, _ in deck.store.unfinished()}
+    if any(owner.is_alive(who) for _, who in deck.store.unfinished()):
+        return  # it may be just about to be listed
     for folder in worktrees_below(deck.paths.worktrees):
-        if folder in listed or discover.session_id_for(folder) in busy:
+        if folder in listed:
             continue
         if repositories.main_root(folder) is None:
             yield Finding(

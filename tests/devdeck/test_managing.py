@@ -32,6 +32,14 @@ def label_in_terminal(deck: Deck, session: Session) -> str:
     return tmux_command(deck.terminals.tmux, "show-environment", "-t", terminal.id, "DEVDECK_LABEL").strip()
 
 
+@pytest.fixture
+def by_hand(deck: Deck, repository: Path, tmp_path: Path) -> Path:
+    deck.store.know_repository(str(repository), "shop")
+    place = tmp_path / "by-hand"
+    run_git(repository, "worktree", "add", "-q", "-b", "theirs", str(place))
+    return place
+
+
 # Rename
 
 
@@ -78,6 +86,16 @@ def test_rename_can_be_reversed(deck: Deck, repository: Path) -> None:
     assert terminal.name == "shop-fix"
     assert label_in_terminal(deck, session) == "DEVDECK_LABEL=fix"
     assert "B = 1" in run_git(repository, "show", "fix:b.py")
+
+
+def test_undo_takes_back_a_rename_and_an_adoption(deck: Deck, repository: Path, by_hand: Path) -> None:
+    session = deck.starting.start("fix", str(repository))
+    deck.managing.adopt(str(by_hand))
+    deck.managing.rename(session, "better")
+    assert [deck.history.undo().verb, deck.history.undo().verb] == ["rename", "adopt"]
+    assert deck.store.sessions() == (session,)
+    assert branches(repository) == {"main", "fix", "theirs"}
+    assert by_hand.is_dir()
 
 
 def test_a_label_that_is_taken_again_keeps_a_rename_from_being_reversed(deck: Deck, repository: Path) -> None:
@@ -282,14 +300,6 @@ def test_a_branch_in_the_way_in_one_repository_renames_none(deck: Deck, tmp_path
 
 
 # Adopt
-
-
-@pytest.fixture
-def by_hand(deck: Deck, repository: Path, tmp_path: Path) -> Path:
-    deck.store.know_repository(str(repository), "shop")
-    place = tmp_path / "by-hand"
-    run_git(repository, "worktree", "add", "-q", "-b", "theirs", str(place))
-    return place
 
 
 def test_a_worktree_made_by_hand_is_adopted_with_its_terminal(
