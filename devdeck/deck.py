@@ -55,7 +55,7 @@ class Deck:
         site = Site(paths, store, self.terminals, self.work)
         self.transactions = Transactions(site)
         self.setups = Setups(site)
-        self.starting = Starting(site, self.transactions, self.setups)
+        self.starting = Starting(site, self.transactions, self.setups, lambda: self.config.start)
         self.workspaces = Workspaces(site, self.setups, self.starting)
         self.trash = Trash(site, self.transactions, self._retention)
         self.removing = Removing(site, self.transactions, self.setups, self.trash)

@@ -19,6 +19,7 @@ import msgspec
 from devdeck import owner, refreshing, targets
 from devdeck.branching import Branching, Choice
 from devdeck.choices import choices
+from devdeck.config import StartSettings
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.git import changes, fetching, refs, remotes, repository
 from devdeck.git.repository import Repository
@@ -43,8 +44,6 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
     todo: tuple[Step, ...]
     """What would be done, in order."""
     warnings: tuple[str, ...] = ()
-    trust: tuple[str, ...] = ()
-    """Repositories whose configuration one of the steps trusts."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -53,19 +52,22 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Starting:
-    """Plans and starts sessions. Synchronous.
+    """Plans and starts sessions. Synchronous."""
 
-    Attributes:
-        ask_timeout: Seconds that remotes may take to say which branches they have.
-    """
-
-    def __init__(self, site: Site, transactions: Transactions, setups: Setups) -> None:
+    def __init__(
+        self,
+        site: Site,
+        transactions: Transactions,
+        setups: Setups,
+        settings: Callable[[], StartSettings] = StartSettings,
+    ) -> None:
+        """Args: `settings` says whether remotes are asked, and how long they may take; asked for at every plan."""
         self._site = site
+        self._settings = settings
         self._setups = setups
         self._paths = site.paths
         self._store = site.store
         self._transactions = transactions
-        self.ask_timeout = fetching.ASK_TIMEOUT
 
     def plan(
         self,
@@ -166,7 +168,8 @@ class Starting:
         return repo
 
     def _branching(self, repo: Repository, *, offline: bool) -> Branching:
-        return Branching(repo, offline=offline, timeout=self.ask_timeout)
+        settings = self._settings()
+        return Branching(repo, offline=offline or settings.offline, timeout=settings.fetch_timeout)
 
     def _session(self, repo: Repository, label: str, choice: Choice, kind: SessionKind, target: str = "") -> Session:
         return Session(
@@ -208,8 +211,9 @@ class Starting:
             todo = (*adding, add, *setting_up, *making)
         else:
             keep, put, take, forget = moving
-            todo = (*adding, keep, add, *setting_up, put, making[0], take, making[1], forget)
-        return StartPlan(session=session, todo=todo, warnings=warnings, trust=(root,) if trust else ())
+            # What is moved comes before what is included: a file that both bring is the user's.
+            todo = (*adding, keep, add, put, *setting_up, making[0], take, making[1], forget)
+        return StartPlan(session=session, todo=todo, warnings=warnings)
 
     def _moving(
         self, session: Session, choice: Choice, source: str
@@ -291,12 +295,20 @@ class Starting:
         plan = self.plan_checkout(target, path, label, offline=offline, trust=trust)
         return self.carry_out(plan, "checkout", warn=warn)
 
-    def carry_out(self, plan: StartPlan, verb: str = "start", *, warn: Callable[[str], None] | None = None) -> Session:
+    def carry_out(
+        self,
+        plan: StartPlan,
+        verb: str = "start",
+        *,
+        warn: Callable[[str], None] | None = None,
+        in_pane: bool | None = None,
+    ) -> Session:
         """Do what a plan says, and set the session up.
 
         Args:
             plan: The plan; its own warnings are told too.
             verb: What it is called in the operation log.
+            in_pane: Type the commands that set it up into its pane; as the user's settings say when `None`.
             warn: Is told what went wrong without being in the way; the log is told in any case.
 
         Raises:
@@ -305,7 +317,7 @@ class Starting:
         self._transactions.run(verb, plan.session, plan.todo, undo=f"devdeck rm {plan.session.label}")
         warnings = list(plan.warnings)
         try:
-            self._setups.launch(plan.session)
+            self._setups.launch(plan.session, in_pane=in_pane)
         except DeckError as error:
             # The session is made and can be used; its set-up can be started again.
             warnings.append(f"{plan.session.label!r} is not set up: {error.message}")

@@ -123,7 +123,6 @@ class Workspaces:
                 *choice.left_out,
                 *(f"{name}: {warning}" for name, plan in plans for warning in plan.warnings),
             ),
-            trust=tuple(member.repository_path for member in members) if trust else (),
         )
 
     def _plans(

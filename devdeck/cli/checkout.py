@@ -10,6 +10,7 @@ from devdeck.cli import complete, made, output
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+    from devdeck.starting import StartPlan
 
 
 @click.command()
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
 @click.option("--offline", is_flag=True, help="Ask no remote: only what is known here.")
 @click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
+@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -33,6 +35,7 @@ def checkout(
     open_after: bool,
     offline: bool,
     trust: bool,
+    in_pane: bool,
     dry_run: bool,
     json: bool,
 ) -> None:
@@ -42,13 +45,14 @@ def checkout(
     a pull request or branch on GitHub, GitLab, Gitea or Forgejo. A pull request is on a branch of its own, which
     `devdeck refresh` or `git pull` brings up to date.
     """
-    if not dry_run:
-        deck.terminals.require()  # no tmux, no session: found out before anything is made
-    plan = deck.starting.plan_checkout(target, path, label, offline=offline, trust=trust)
+
+    def plan(trusted: bool) -> StartPlan:
+        return deck.starting.plan_checkout(target, path, label, offline=offline, trust=trusted)
+
     if dry_run:
-        made.show_plan("check out", plan, json=json)
+        made.show_plan("check out", plan(trust), json=json)
     else:
-        made.carry_out(deck, plan, "checkout", open_after=open_after, json=json)
+        made.carry_out(deck, plan, "checkout", trust=trust, in_pane=in_pane, open_after=open_after, json=json)
 
 
 @click.command()

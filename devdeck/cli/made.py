@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from devdeck.cli import output, views
-from devdeck.errors import DeckError
+from devdeck.cli import asking, output, views
+from devdeck.cli.going import go
 from devdeck.model import Fact, Session
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.live import Handoff
     from devdeck.starting import StartPlan
+
+    MakePlan = Callable[[bool], StartPlan]
 
 
 def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
@@ -27,7 +28,6 @@ def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
                 "branch": session.branch,
                 "worktree": session.worktree,
                 "warnings": list(plan.warnings),
-                "trust": list(plan.trust),
             }
         )
         return
@@ -38,10 +38,25 @@ def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
         output.say(f"  ! {warning}")
 
 
-def carry_out(deck: Deck, plan: StartPlan, verb: str, *, open_after: bool, json: bool) -> None:
-    """Make the session of a plan, print it, and go there if that is wanted. Warnings go to stderr."""
+def carry_out(
+    deck: Deck, make_plan: MakePlan, verb: str, *, trust: bool, in_pane: bool, open_after: bool, json: bool
+) -> None:
+    """Make the session of a plan, print it, and go there if that is wanted. Warnings go to stderr.
+
+    Args:
+        deck: The deck.
+        make_plan: Makes the plan, given whether the repository's configuration is trusted. Where it is not, and there
+            is somebody to ask, the user is asked, and the plan made again.
+        verb: `start` or `checkout`.
+        trust: Trust it without a question.
+        in_pane: Type the commands that set the session up into its pane.
+        open_after: Go there.
+        json: Print one document, ask nothing.
+    """
+    deck.terminals.require()  # no tmux, no session: found out before anything is made
+    plan = trusted_plan(deck, make_plan, trust=trust, ask=not json)
     warnings: list[str] = []
-    session = deck.starting.carry_out(plan, verb, warn=warnings.append)
+    session = deck.starting.carry_out(plan, verb, warn=warnings.append, in_pane=in_pane or None)
     if json:
         output.document({"session": _view(deck, session), "warnings": warnings})
     else:
@@ -55,21 +70,16 @@ def carry_out(deck: Deck, plan: StartPlan, verb: str, *, open_after: bool, json:
         go(deck, deck.terminals.hand_off(session))
 
 
+def trusted_plan(deck: Deck, make_plan: MakePlan, *, trust: bool, ask: bool) -> StartPlan:
+    """A plan that sets up what is trusted, after asking the user for trust where there is somebody to ask."""
+    plan = make_plan(trust)
+    if ask and not trust and asking.offer(deck, plan.session):
+        return make_plan(False)  # what was shown is trusted now
+    return plan
+
+
 def _view(deck: Deck, session: Session) -> dict[str, object]:
     from devdeck.git.status import status
 
     facts = Fact(value=status(session.worktree))
     return views.session_view(session, deck.terminals.of(session), facts, 0, None)
-
-
-def go(deck: Deck, handoff: Handoff) -> None:
-    """Attach by becoming tmux; where the client was switched there is nothing left to do.
-
-    Raises:
-        DeckError: There is no terminal to attach.
-    """
-    if handoff.argv:
-        if not os.isatty(0):
-            raise DeckError("can't attach: standard input is no terminal", "run it in a terminal, or use `devdeck`")
-        deck.close()
-        os.execvp(handoff.argv[0], handoff.argv)

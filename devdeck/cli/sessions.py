@@ -10,6 +10,7 @@ from devdeck.cli import complete, made, output
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+    from devdeck.starting import StartPlan
 
 
 @click.command()
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--with-changes", is_flag=True, help="Move the uncommitted changes of the worktree at PATH there.")
 @click.option("--offline", is_flag=True, help="Ask no remote whether it has a branch LABEL.")
 @click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
+@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -37,6 +39,7 @@ def start(
     with_changes: bool,
     offline: bool,
     trust: bool,
+    in_pane: bool,
     dry_run: bool,
     json: bool,
 ) -> None:
@@ -44,10 +47,11 @@ def start(
 
     An existing branch LABEL is used as it is; one that only a remote has is fetched and tracked.
     """
-    if not dry_run:
-        deck.terminals.require()  # no tmux, no start: found out before anything is made
-    plan = deck.starting.plan(label, path, base, with_changes=with_changes, offline=offline, trust=trust)
+
+    def plan(trusted: bool) -> StartPlan:
+        return deck.starting.plan(label, path, base, with_changes=with_changes, offline=offline, trust=trusted)
+
     if dry_run:
-        made.show_plan("start", plan, json=json)
+        made.show_plan("start", plan(trust), json=json)
     else:
-        made.carry_out(deck, plan, "start", open_after=open_after, json=json)
+        made.carry_out(deck, plan, "start", trust=trust, in_pane=in_pane, open_after=open_after, json=json)

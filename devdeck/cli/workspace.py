@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devdeck.cli import complete, output, views
+from devdeck.cli.made import trusted_plan
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.model import Session, SessionKind
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
     from devdeck.live import RemovalPlan
+    from devdeck.starting import StartPlan
 
 
 class Workspace(click.Group):
@@ -76,6 +78,7 @@ def workspace() -> None:
 )
 @click.option("--offline", is_flag=True, help="Ask no remote whether it has the branch.")
 @click.option("--trust", is_flag=True, help="Trust the repositories' configurations as they are now.")
+@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -90,6 +93,7 @@ def start(
     editor: str,
     offline: bool,
     trust: bool,
+    in_pane: bool,
     dry_run: bool,
     json: bool,
 ) -> None:
@@ -98,16 +102,20 @@ def start(
     All of it is made, or nothing. Existing branches LABEL are used as they are, those that only a remote has are
     tracked. Hidden folders are left out unless --repos names them.
     """
-    if not dry_run:
-        deck.terminals.require()  # no tmux, no start: found out before anything is made
-    plan = deck.workspaces.plan(
-        label, path, _names(repos, path), _bases(base), windows=windows, offline=offline, trust=trust
-    )
+
+    def make_plan(trusted: bool) -> StartPlan:
+        return deck.workspaces.plan(
+            label, path, _names(repos, path), _bases(base), windows=windows, offline=offline, trust=trusted
+        )
+
     if dry_run:
+        plan = make_plan(trust)
         _plan(plan.session, plan.steps, plan.warnings, json)
         return
+    deck.terminals.require()  # no tmux, no start: found out before anything is made
+    plan = trusted_plan(deck, make_plan, trust=trust, ask=not json)
     warnings: list[str] = []
-    session = deck.starting.carry_out(plan, warn=warnings.append)
+    session = deck.starting.carry_out(plan, warn=warnings.append, in_pane=in_pane or None)
     if json:
         output.document({"session": _view(deck, session), "warnings": warnings})
     else:

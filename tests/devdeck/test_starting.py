@@ -173,7 +173,8 @@ def test_several_remotes_that_have_the_branch(deck: Deck, repository: Path, tmp_
 def test_a_remote_that_is_gone_or_hangs_is_a_warning(deck: Deck, repository: Path, tmp_path: Path) -> None:
     """C08, W30."""
     run_git(repository, "remote", "add", "gone", str(tmp_path / "nothing"))
-    deck.starting.ask_timeout = 1.0
+    deck.paths.config.mkdir(parents=True)
+    (deck.paths.config / "config.toml").write_text("[start]\nfetch_timeout = 1.0\n")
     with silent_server() as url:
         run_git(repository, "remote", "add", "slow", url)
         plan = deck.starting.plan("topic", str(repository))
@@ -424,7 +425,7 @@ def test_a_start_that_was_killed_is_named_and_settled(deck: Deck, repository: Pa
 def test_a_set_up_that_can_t_be_started_leaves_the_session(
     deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Setups, session: Session) -> tuple[Job, ...]:
+    def refuse(self: Setups, session: Session, *, in_pane: bool | None = None) -> tuple[Job, ...]:
         raise DeckError("no such command")
 
     monkeypatch.setattr(Setups, "launch", refuse)
@@ -438,7 +439,7 @@ def test_trust_is_given_by_starting_and_not_by_planning(deck: Deck, repository: 
     (repository / "plain").write_text("included\n")
     (repository / ".par.yaml").write_text("initialization:\n  include: [plain]\n")
     assert "is not trusted" in deck.starting.plan("one", str(repository)).warnings[0]
-    assert deck.starting.plan("one", str(repository), trust=True).trust == (str(repository),)
+    assert deck.starting.plan("one", str(repository), trust=True).warnings == ()
     assert not deck.setups.look(str(repository)).trusted
     session = deck.starting.start("one", str(repository), trust=True)
     assert deck.setups.look(str(repository)).trusted
