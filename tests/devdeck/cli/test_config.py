@@ -211,3 +211,32 @@ def test_init_in_the_pane(cli: Cli) -> None:
 
     until(typed, timeout=60, every=0.2)
     assert cli.json("jobs")["jobs"] == []
+
+
+def test_start_asks_before_anything_of_the_repository_happens(cli: Cli) -> None:
+    """C19, P13."""
+    status, shown = cli.typed(b"n", "start", "one")
+    assert status == 0, shown
+    assert "echo $DEVDECK_LABEL" in shown
+    assert "is not trusted" in shown
+    (one,) = cli.json("ls")["sessions"]
+    assert not (Path(one["worktree"]) / ".env").exists()
+    status, shown = cli.typed(b"y", "start", "two")
+    assert status == 0, shown
+    assert "is not trusted" not in shown
+    two = next(each for each in cli.json("ls")["sessions"] if each["label"] == "two")
+    assert (Path(two["worktree"]) / ".env").read_text() == "KEY=1"
+    until(lambda: any(job["verdict"] == "exit 0" for job in cli.json("jobs", "two")["jobs"]))
+    cli("start", "three")  # trusted now: nobody is asked
+    three = next(each for each in cli.json("ls")["sessions"] if each["label"] == "three")
+    assert (Path(three["worktree"]) / ".env").exists()
+    (cli.repository / ".devdeck.toml").write_text(TEXT + "# another byte\n")
+    assert "is not trusted" in cli("start", "four").stderr
+
+
+def test_start_types_into_the_pane_when_told_to(cli: Cli, tmux: TmuxServer) -> None:
+    (cli.repository / ".devdeck.toml").write_text("[init]\ncommand = 'echo typed into $DEVDECK_LABEL'\n")
+    cli("start", "one", "--trust", "--in-pane")
+    assert cli.json("jobs", "one")["jobs"] == []
+    (terminal,) = tmux.terminals()
+    until(lambda: "typed into one" in tmux.capture(terminal.panes[0].id, escapes=False))
