@@ -292,6 +292,13 @@ class OverviewTab(SessionTab):
         """One list of lines."""
         yield OverviewLines(id="overview-lines")
 
+    def on_mount(self) -> None:
+        """A scrollbar that comes or goes leaves the lines another width."""
+        self.watch(self.query_one(OverviewLines), "show_vertical_scrollbar", self._width_changed, init=False)
+
+    def _width_changed(self) -> None:
+        self.call_after_refresh(self._reapply)
+
     def apply(self, session_changed: bool) -> None:
         """Show the facts at once; ask for commits and operations when they may have changed."""
         if session_changed:
