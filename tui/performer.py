@@ -8,15 +8,15 @@ from typing import Any, Protocol
 from textual.app import App
 
 from devdeck.live import LiveDeck
-from devdeck.model import Job, JobKind, Operation, SessionState
+from devdeck.model import Job, JobKind, SessionState
 from tui.actions import ACTIONS, Context
 from tui.command_line import Command
 from tui.dialogs import Dialogs
 from tui.intents import Intents
-from tui.registry import follows, lacks_terminal
+from tui.keeping import Keeping
 from tui.screens.detail import TABS, DetailPane
 from tui.widgets.session_list import SessionList
-from tui.widgets.session_order import SORTS, Sort, lost_terminals
+from tui.widgets.session_order import SORTS, Sort
 
 
 class Stage(Protocol):
@@ -64,6 +64,7 @@ class Performer:
         self._deck = deck
         self._intents = intents
         self._stage = stage
+        self.keeping = Keeping(app, deck, intents, self.select_when_known)
         self.dialogs = Dialogs(app, deck, intents, stage.context, self.select_when_known)
         self.table: dict[str, Callable[[str], None]] = {
             "session.open": intents.open,
@@ -73,12 +74,12 @@ class Performer:
             "session.workspace": lambda _: self.dialogs.workspace(),
             "session.rename": lambda id_: self.dialogs.rename(id_),
             "session.init": lambda id_: self.dialogs.initialize(id_),
-            "session.remove": lambda id_: self._remove((id_,)),
-            "session.undo": lambda _: self._undo(),
-            "session.adopt": lambda id_: self._adopt((id_,)),
-            "session.refresh": lambda id_: self._refresh((id_,)),
-            "session.restore": lambda id_: self._restore((id_,)),
-            "session.restore-all": lambda _: self._restore_all(),
+            "session.remove": lambda id_: self.keeping.remove((id_,)),
+            "session.undo": lambda _: self.keeping.undo(),
+            "session.adopt": lambda id_: self.keeping.adopt((id_,)),
+            "session.refresh": lambda id_: self.keeping.refresh((id_,)),
+            "session.restore": lambda id_: self.keeping.restore((id_,)),
+            "session.restore-all": lambda _: self.keeping.restore_all(),
             "mark.toggle": lambda _: stage.sessions.toggle_mark(),
             "mark.all": lambda _: stage.sessions.mark_all(),
             "mark.clear": lambda _: stage.sessions.clear_marks(),
@@ -121,15 +122,15 @@ class Performer:
             "deck.help": lambda _: self._help(),
             "deck.palette": lambda _: self._palette(),
             "deck.command": lambda _: stage.open_command_bar(":"),
-            "deck.trash": lambda _: self._trash(),
+            "deck.trash": lambda _: self.keeping.trash(),
             "deck.theme": lambda _: self._themes(),
             "deck.quit": lambda _: self.quit(),
         }
         self.many: dict[str, Callable[[tuple[str, ...]], None]] = {
-            "session.remove": self._remove,
-            "session.adopt": self._adopt,
-            "session.refresh": self._refresh,
-            "session.restore": self._restore,
+            "session.remove": self.keeping.remove,
+            "session.adopt": self.keeping.adopt,
+            "session.refresh": self.keeping.refresh,
+            "session.restore": self.keeping.restore,
             "run.test": self._test_many,
         }
         """Actions that are done to all marked sessions at once."""
@@ -195,54 +196,6 @@ class Performer:
         self._stage.sessions.show(self._deck.state, self._deck.now())
         self._stage.sessions.select(session_id)
         self._stage.sessions.focus()
-
-    def _remove(self, session_ids: tuple[str, ...]) -> None:
-        from tui.screens.removal import RemoveSessions
-
-        def removed(operations: tuple[Operation, ...] | None) -> None:
-            if not operations:
-                return
-            what = operations[0].label if len(operations) == 1 else f"{len(operations)} sessions"
-            back = f"{ACTIONS['session.undo'].key} brings {'it' if len(operations) == 1 else 'the last one'} back"
-            more = f" · {ACTIONS['deck.trash'].key} shows all" if len(operations) > 1 else ""
-            self._intents.toast(f"removed {what} · {back}{more}")
-
-        whole = [self._state(id_).session for id_ in session_ids if self._state(id_).session.parent is None]
-        self._app.push_screen(RemoveSessions(self._deck, whole), removed)
-
-    def _undo(self) -> None:
-        def undone(operation: Operation) -> None:
-            what = "brought back" if operation.verb == "remove" else f"took back: {operation.verb}"
-            self._intents.toast(f"{what} {operation.label}")
-            if operation.verb == "remove" and operation.session_id is not None:
-                self.select_when_known(operation.session_id)
-
-        self._intents.undo(undone)
-
-    def _trash(self) -> None:
-        from tui.screens.trash import Trash
-
-        def restored(session_id: str | None) -> None:
-            if session_id is not None:
-                self.select_when_known(session_id)
-
-        self._app.push_screen(Trash(self._deck), restored)
-
-    def _adopt(self, session_ids: tuple[str, ...]) -> None:
-        self._intents.adopt([id_ for id_ in session_ids if not self._state(id_).session.managed])
-
-    def _refresh(self, session_ids: tuple[str, ...]) -> None:
-        self._intents.refresh([id_ for id_ in session_ids if follows(self._state(id_))])
-
-    def _restore(self, session_ids: tuple[str, ...]) -> None:
-        self._intents.restore_terminals([id_ for id_ in session_ids if lacks_terminal(self._state(id_))])
-
-    def _restore_all(self) -> None:
-        gone = lost_terminals(self._deck.state)
-        if gone:
-            self._intents.restore_terminals(gone)
-        else:
-            self._intents.toast("no terminal is missing")
 
     def _send(self, session_id: str) -> None:
         selected = self._stage.sessions.selected

@@ -21,8 +21,8 @@ from devdeck.model import SessionState
 from devdeck.state import DeckState
 from tui.widgets import fuzzy, rows
 from tui.widgets.line_view import LineView, message_lines
+from tui.widgets.session_filter import matched
 from tui.widgets.session_order import (
-    ANY,
     SORTS,
     Group,
     Sort,
@@ -227,7 +227,7 @@ class SessionList(LineView):
         sessions = self._state.sessions
         self._members = members_of(sessions)
         self._parents = {id_: workspace for workspace, ids in self._members.items() for id_ in ids}
-        self._match()
+        self._matches, self._found_in = matched(sessions, self._members, self.filter_text)
         shown = ordered(sessions, (id_ for id_ in self._matches if id_ not in self._parents), self.sort)
         self._groups = grouped(sessions, shown, self._home) if self.sort == "repository" else {}
         order = {path: group.members for path, group in self._groups.items()} if self._groups else {"": shown}
@@ -257,27 +257,6 @@ class SessionList(LineView):
 
     def _inside(self, workspace: str) -> tuple[str, ...]:
         return self._found_in.get(workspace) or self._members.get(workspace, ())
-
-    def _match(self) -> None:
-        """Which sessions pass the filter. A member that does brings its workspace, which shows what was found in it."""
-        query, sessions = self.filter_text, self._state.sessions
-        self._found_in = {}
-        if not query.strip():
-            self._matches = dict.fromkeys(sessions, ANY)
-            return
-        hits = {id_: hit for id_, state in sessions.items() if (hit := fuzzy.match(query, self._fields(state)))}
-        self._matches = {id_: hit for id_, hit in hits.items() if id_ not in self._parents}
-        for workspace, ids in self._members.items():
-            if workspace in hits:
-                self._matches |= dict.fromkeys(ids, ANY)
-            elif found := tuple(id_ for id_ in ids if id_ in hits):
-                self._found_in[workspace] = found
-                self._matches[workspace] = ANY
-                self._matches |= {id_: hits[id_] for id_ in found}
-
-    @staticmethod
-    def _fields(state: SessionState) -> tuple[str, str, str]:
-        return rows.name_of(state), rows.branch_of(state), clean(state.session.repository, 80)
 
     def _wish(self) -> None:
         wants: dict[str, tuple[SessionState, rows.Columns]] = {}
