@@ -77,7 +77,7 @@ async def test_stale_unreadable_and_unknown_facts_say_so() -> None:
         text = text_of(tab)
         assert "stale, seen 4m ago" in text
         assert "✗ git timed out" in text
-        assert "⊘ none · enter makes one" in text
+        assert "⊘ none · enter brings it back" in text
         assert "never run · t runs them" in text
         tab.update_session(it.live, state(git=Fact(), terminal=Fact(error="no server")))
         await pilot.pause()

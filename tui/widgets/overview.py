@@ -152,7 +152,7 @@ def terminal_fact(state: SessionState, now: float) -> Line:
             return fact("terminal", Span("… reading", Tone.MUTED))
         if state.session.parent is not None:
             return fact("terminal", Span("that of its workspace", Tone.MUTED))
-        return fact("terminal", Span("⊘ none", Tone.MUTED), Span(" · enter makes one", Tone.MUTED))
+        return fact("terminal", Span("⊘ none", Tone.MUTED), Span(" · enter brings it back", Tone.MUTED))
     windows = len({pane.window_id for pane in terminal.panes})
     pane = terminal.active_pane
     front = f" · {clean(pane.command, 40)}{' (ended)' if pane.dead else ''}" if pane is not None else ""
