@@ -13,7 +13,7 @@ from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.labels import why_not_label
 from devdeck.live import BranchChoice, Delivery, Handoff, RemovalPlan, Setup, Start
 from devdeck.model import Job, JobKind, Operation, Session, TrashEntry
-from devdeck.state import DeckState
+from devdeck.state import Changes, DeckState, Subscriber
 
 INTENT_TIMEOUT = 60.0
 """Seconds after which an intent is reported as unanswered; its thread ends by its own time-outs."""
@@ -25,6 +25,9 @@ DETAIL_TIMEOUT = 30.0
 
 NEWS_KEPT = 120.0
 """Seconds for which what a fetch brought counts as the state of the remotes."""
+
+SEEN_TIMEOUT = 5.0
+"""Seconds that the answer to an intent waits for the census to see the session that was made."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +47,10 @@ class Acting:
     @property
     def state(self) -> DeckState:
         """The current snapshot."""
+        raise NotImplementedError
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Be told of each change; returns a function that ends it."""
         raise NotImplementedError
 
     def _changed(self) -> None:
@@ -84,6 +91,30 @@ class Acting:
     async def _long(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._act(LONG_TIMEOUT, lambda: call(*args, **kwargs))
 
+    async def _make(self, call: Callable[P, Session], *args: P.args, **kwargs: P.kwargs) -> Session:
+        """Make a session, and answer when `state` has it, so that it can be selected and acted on at once."""
+        session = await self._long(call, *args, **kwargs)
+        await self._seen(session.id)
+        return session
+
+    async def _seen(self, session_id: str) -> None:
+        """Wait until the census has seen a session; a world that is slow to look at holds nobody up for long."""
+        seen = asyncio.Event()
+
+        def look(_: Changes | None = None) -> None:
+            if session_id in self.state.sessions:
+                seen.set()
+
+        unsubscribe = self.subscribe(look)
+        try:
+            look()
+            async with asyncio.timeout(SEEN_TIMEOUT):
+                await seen.wait()
+        except TimeoutError:
+            pass
+        finally:
+            unsubscribe()
+
     def _session(self, session_id: str) -> Session:
         state = self.state.sessions.get(session_id)
         if state is None:
@@ -111,7 +142,7 @@ class Acting:
 
     async def start_session(self, wanted: Start) -> Session:
         """Make a session."""
-        return await self._long(
+        return await self._make(
             self._deck.starting.start,
             wanted.label,
             wanted.path,
@@ -128,13 +159,13 @@ class Acting:
 
     async def checkout(self, target: str, path: str, label: str | None = None, *, trust: bool = False) -> Session:
         """Make a session for something that exists."""
-        return await self._long(self._deck.starting.checkout, target, path, label, trust=trust)
+        return await self._make(self._deck.starting.checkout, target, path, label, trust=trust)
 
     async def start_workspace(
         self, label: str, folder: str, repositories: Sequence[str] = (), base: str | None = None, *, trust: bool = False
     ) -> Session:
         """Make a session over several repositories."""
-        return await self._long(self._deck.workspaces.start, label, folder, repositories, base, trust=trust)
+        return await self._make(self._deck.workspaces.start, label, folder, repositories, base, trust=trust)
 
     async def branches(self, path: str) -> tuple[BranchChoice, ...]:
         """Branches and tags of a repository."""
@@ -200,7 +231,7 @@ class Acting:
 
     async def restore(self, entry_id: str, label: str | None = None) -> Session:
         """Bring a removed session back."""
-        return await self._long(lambda: self._deck.trash.restore(self._deck.trash.find(entry_id), label))
+        return await self._make(lambda: self._deck.trash.restore(self._deck.trash.find(entry_id), label))
 
     async def drop(self, entry_id: str) -> None:
         """Delete a removed session for good."""
@@ -208,7 +239,10 @@ class Acting:
 
     async def undo(self) -> Operation:
         """Take back the last change that can be taken back."""
-        return await self._long(self._deck.history.undo)
+        operation = await self._long(self._deck.history.undo)
+        if operation.verb == "remove" and operation.session_id is not None:
+            await self._seen(operation.session_id)
+        return operation
 
     # Work
 

@@ -49,6 +49,18 @@ async def test_a_new_session_gets_all_its_facts(live: RunningDeck, repository: P
     )
 
 
+async def test_what_was_made_is_known_when_the_answer_comes(live: RunningDeck, repository: Path) -> None:
+    """A dialog selects the session that it made, which needs its row."""
+    made = await live.start_session(Start(label="made", path=str(repository)))
+    assert made.id in live.state.sessions
+    run_git(repository, "branch", "there")
+    assert (await live.checkout("there", str(repository))).id in live.state.sessions
+    removed = await live.remove_session(made.id)
+    await auntil(lambda: made.id not in live.state.sessions)
+    assert (await live.undo()).id == removed.id
+    assert made.id in live.state.sessions
+
+
 async def test_what_others_do_shows(live: RunningDeck, deck: Deck, repository: Path, tmp_path: Path) -> None:
     session = await asyncio.to_thread(deck.starting.start, "elsewhere", str(repository))
     await auntil(lambda: session.id in live.state.sessions)
