@@ -34,8 +34,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 def take(tmux: TmuxServer, terminal: Terminal) -> bytes:
     """Read and encode the layout of a terminal, by one tmux process."""
-    shapes = tuple(shape for shape in windows.shapes(tmux, terminal.id) if not shape.job)
-    return msgspec.json.encode(Layout(windows=shapes))
+    return _record(windows.shapes(tmux, terminal.id))
+
+
+def take_all(tmux: TmuxServer) -> dict[str, bytes]:
+    """Read and encode the layouts of all terminals, by their tmux ids, by one tmux process."""
+    return {id_: _record(shapes) for id_, shapes in windows.all_shapes(tmux).items()}
+
+
+def _record(shapes: tuple[WindowShape, ...]) -> bytes:
+    return msgspec.json.encode(Layout(windows=tuple(shape for shape in shapes if not shape.job)))
 
 
 def read(record: bytes | None) -> Layout:

@@ -5,6 +5,7 @@ One tmux process for all sessions; git is read for many worktrees at a time, a b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -83,6 +84,17 @@ def look(
         for session in sessions
     }
     return Look(states=tuple(_summed(state, states, asked=git) for state in states.values()), problems=tuple(problems))
+
+
+def remember_windows(deck: Deck, seen: Look) -> None:
+    """Keep the windows of the terminals that were seen, so that they can be brought back after a reboot.
+
+    It is no reason for a listing to fail when that can't be done now.
+    """
+    with contextlib.suppress(DeckError):
+        deck.terminals.remember_all(
+            {s.session.id: s.terminal.value for s in seen.whole if s.session.managed and s.terminal.value is not None}
+        )
 
 
 def _summed(state: SessionState, states: dict[str, SessionState], *, asked: bool) -> SessionState:

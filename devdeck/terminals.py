@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,10 +174,23 @@ class Terminals:
 
     def remember(self, session: Session, terminal: Terminal) -> None:
         """Keep the layout of a session's terminal in the store, when it is another one than before."""
-        if not session.managed:
+        if session.managed:
+            self._keep(session.parent or session.id, self.snapshot(terminal))
+
+    def remember_all(self, terminals: Mapping[str, Terminal]) -> None:
+        """`remember` for many sessions, by one tmux process.
+
+        Args:
+            terminals: By the id of the session (of the deck's own, no members) that each belongs to.
+        """
+        if not terminals:
             return
-        keeper = session.parent or session.id
-        record = self.snapshot(terminal)
+        with translated():
+            records = layouts.take_all(self.tmux)
+        for keeper, terminal in terminals.items():
+            self._keep(keeper, records.get(terminal.id, b""))
+
+    def _keep(self, keeper: str, record: bytes) -> None:
         if layouts.read(record).windows and record != self._store.layout(keeper):
             self._store.save_layout(keeper, record)
 

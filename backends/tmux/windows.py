@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SEPARATOR = "\x1f"
 _FIELDS = (
+    "session_id",
     "window_id",
     "window_width",
     "window_height",
@@ -77,13 +78,26 @@ def shapes(server: Processes, session_id: str) -> tuple[WindowShape, ...]:
     Raises:
         TargetGone: There is no such session.
     """
-    output = server.run(["list-panes", "-s", "-t", session_id, "-F", _FORMAT])
-    windows: dict[bytes, tuple[dict[str, bytes], list[PaneShape]]] = {}
+    return _shapes(server.run(["list-panes", "-s", "-t", session_id, "-F", _FORMAT])).get(session_id, ())
+
+
+def all_shapes(server: Processes) -> dict[str, tuple[WindowShape, ...]]:
+    """The windows of every session of the server, by session id, by one tmux process.
+
+    Raises:
+        BackendError: tmux does not answer, or no server runs.
+    """
+    return _shapes(server.run(["list-panes", "-a", "-F", _FORMAT]))
+
+
+def _shapes(output: bytes) -> dict[str, tuple[WindowShape, ...]]:
+    sessions: dict[str, dict[bytes, tuple[dict[str, bytes], list[PaneShape]]]] = {}
     for line in output.split(b"\n"):
         values = line.split(_SEPARATOR.encode())
         if len(values) != len(_FIELDS):
             continue
         row = dict(zip(_FIELDS, values, strict=True))
+        windows = sessions.setdefault(row["session_id"].decode(), {})
         pane = PaneShape(
             directory=row["pane_current_path"],
             title=row["pane_title"].decode(errors="replace"),
@@ -91,7 +105,7 @@ def shapes(server: Processes, session_id: str) -> tuple[WindowShape, ...]:
             active=row["pane_active"] == b"1",
         )
         windows.setdefault(row["window_id"], (row, []))[1].append(pane)
-    return tuple(_window(row, panes) for row, panes in windows.values())
+    return {id_: tuple(_window(row, panes) for row, panes in windows.values()) for id_, windows in sessions.items()}
 
 
 def _window(row: Mapping[str, bytes], panes: Sequence[PaneShape]) -> WindowShape:

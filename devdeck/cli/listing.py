@@ -27,9 +27,12 @@ def ls(deck: Deck, no_git: bool, json: bool) -> None:
 
     A workspace has its repositories below it, each under the label that other verbs know it by.
     """
-    from devdeck.looking import look
+    from devdeck.looking import look, remember_windows
 
-    show(look(deck, git=not no_git), json, empty="no sessions yet", start="start LABEL  in a repository makes one")
+    seen = look(deck, git=not no_git)
+    show(seen, json, empty="no sessions yet", start="start LABEL  in a repository makes one")
+    if not json:
+        remember_windows(deck, seen)
 
 
 def show(seen: Look, json: bool, *, empty: str, start: str) -> None:

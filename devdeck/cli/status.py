@@ -34,13 +34,16 @@ def status(deck: Deck, label: str | None, everything: bool, json: bool) -> None:
 
     Without LABEL: the session of the current folder; outside of any, a summary of all, with what needs attention.
     """
-    from devdeck.looking import look
+    from devdeck.looking import look, remember_windows
 
     if label is not None and everything:
         raise click.UsageError("either LABEL or --all")
     session = deck.sessions.find(label) if label is not None else None if everything else deck.sessions.at(Path.cwd())
     if session is None:
-        _summary(look(deck, history=True), json)
+        seen = look(deck, history=True)
+        _summary(seen, json)
+        if not json:
+            remember_windows(deck, seen)
         return
     seen = look(deck, lambda each: each.id == session.id, history=True)
     state = next((state for state in seen.states if state.session.id == session.id), SessionState(session=session))
@@ -52,6 +55,7 @@ def status(deck: Deck, label: str | None, everything: bool, json: bool) -> None:
     for problem in seen.problems:
         output.note(f"devdeck: {problem}")
     _show(state, members, changed)
+    remember_windows(deck, seen)
 
 
 def _changed_files(state: SessionState, members: Sequence[SessionState]) -> int | None:

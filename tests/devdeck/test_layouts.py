@@ -10,6 +10,7 @@ from backends.tmux.server import TmuxServer
 from devdeck import layouts
 from devdeck.deck import Deck
 from devdeck.errors import NotFound
+from devdeck.looking import look, remember_windows
 from devdeck.model import OperationState, Session
 from devdeck.paths import Paths
 from devdeck.store import Store
@@ -58,6 +59,21 @@ def arranged(deck: Deck, session: Session) -> None:
     tmux(server, "new-window", "-d", "-t", f"{terminal.id}:", "-n", "logs", "-c", str(place))
     server.new_window(terminal.id, name="run", cwd=place, argv=["sleep", "1000"], job_id="j1")
     until(lambda: len([line for line in shape(server, terminal.id) if line.endswith(("sub dir", "host}"))]) == 2)
+
+
+def test_a_listing_remembers_windows_too(any_deck: Deck, repository: Path) -> None:
+    """Who never opens the dashboard loses no windows either."""
+    deck, server = any_deck, any_deck.terminals.tmux
+    one, two = made(deck, repository, "one"), made(deck, repository, "two")
+    arranged(deck, one)
+    before = [line for line in shape(server, terminal_of(deck, one).id) if " run " not in line]
+    remember_windows(deck, look(deck, git=False))
+    assert deck.store.layout(one.id) == deck.terminals.snapshot(terminal_of(deck, one))
+    assert deck.store.layout(two.id) == deck.terminals.snapshot(terminal_of(deck, two))
+    kill_server(server)
+    remember_windows(deck, look(deck, git=False))
+    terminal = deck.terminals.restore(one)
+    until(lambda: shape(server, terminal.id) == before)
 
 
 def test_a_terminal_comes_back_after_a_reboot(any_deck: Deck, repository: Path) -> None:
