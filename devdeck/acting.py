@@ -43,6 +43,7 @@ class Acting:
         self._details = ThreadPoolExecutor(2, "devdeck-detail")
         self._looks = ThreadPoolExecutor(2, "devdeck-network")
         self._news: dict[str, float] = {}
+        self.on_notice: Callable[[str], None] = lambda text: None
 
     @property
     def state(self) -> DeckState:
@@ -97,6 +98,14 @@ class Acting:
         await self._seen(session.id)
         return session
 
+    async def _warned(self, make: Callable[[Callable[[str], None]], Session]) -> Session:
+        """`_make`, with what came up on the way told afterwards, on the event loop."""
+        warnings: list[str] = []
+        session = await self._make(make, warnings.append)
+        for warning in warnings:
+            self.on_notice(f"{session.label}: {warning}")
+        return session
+
     async def _seen(self, session_id: str) -> None:
         """Wait until the census has seen a session; a world that is slow to look at holds nobody up for long."""
         seen = asyncio.Event()
@@ -142,14 +151,17 @@ class Acting:
 
     async def start_session(self, wanted: Start) -> Session:
         """Make a session."""
-        return await self._make(
-            self._deck.starting.start,
-            wanted.label,
-            wanted.path,
-            wanted.base,
-            with_changes=wanted.with_changes,
-            offline=self._has_news(wanted.path),
-            trust=wanted.trust,
+        offline = self._has_news(wanted.path)
+        return await self._warned(
+            lambda warn: self._deck.starting.start(
+                wanted.label,
+                wanted.path,
+                wanted.base,
+                with_changes=wanted.with_changes,
+                offline=offline,
+                trust=wanted.trust,
+                warn=warn,
+            )
         )
 
     def _has_news(self, path: str) -> bool:
@@ -159,13 +171,17 @@ class Acting:
 
     async def checkout(self, target: str, path: str, label: str | None = None, *, trust: bool = False) -> Session:
         """Make a session for something that exists."""
-        return await self._make(self._deck.starting.checkout, target, path, label, trust=trust)
+        return await self._warned(
+            lambda warn: self._deck.starting.checkout(target, path, label, trust=trust, warn=warn)
+        )
 
     async def start_workspace(
         self, label: str, folder: str, repositories: Sequence[str] = (), base: str | None = None, *, trust: bool = False
     ) -> Session:
         """Make a session over several repositories."""
-        return await self._make(self._deck.workspaces.start, label, folder, repositories, base, trust=trust)
+        return await self._warned(
+            lambda warn: self._deck.workspaces.start(label, folder, repositories, base, trust=trust, warn=warn)
+        )
 
     async def branches(self, path: str) -> tuple[BranchChoice, ...]:
         """Branches and tags of a repository."""
@@ -183,12 +199,7 @@ class Acting:
 
     async def trust(self, path: str, digest: str) -> None:
         """Trust the configuration of a repository, as it was shown."""
-        await self._intent(self._trust, path, digest)
-
-    def _trust(self, path: str, digest: str) -> None:
-        if self._deck.setups.look(path).digest != digest:
-            raise Refused("the configuration has changed since it was shown", "look at it again")
-        self._deck.setups.trust(path)
+        await self._intent(self._deck.setups.trust, path, digest=digest)
 
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         """Set a session up (again)."""

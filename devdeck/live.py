@@ -137,6 +137,8 @@ class LiveDeck(Protocol):
 
     paths: Paths
     read_only: bool
+    on_notice: Callable[[str], None]
+    """Set by the dashboard: told, on the event loop, what came up while something was done and was not in the way."""
 
     @property
     def state(self) -> DeckState:

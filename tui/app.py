@@ -54,6 +54,7 @@ class DeckApp(App[int]):
         self._preferences_path = deck.paths.state / "dashboard.json"
         self._preferences = preferences.load(self._preferences_path)
         self.intents = Intents(self, deck)
+        deck.on_notice = lambda text: self.intents.toast(text, "", "warning")
         self.history = History(deck.paths.state / "history")
         for theme in self._deck_themes.values():
             self.register_theme(theme.textual)

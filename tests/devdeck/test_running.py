@@ -325,3 +325,13 @@ async def test_a_dashboard_remembers_windows(deck: Deck, live: RunningDeck, repo
     tmux(deck.terminals.tmux, "new-window", "-d", "-n", "server", "-t", f"{deck.terminals.all()[0].id}:")
     await auntil(lambda: deck.store.layout(id_) != before)
     assert b"server" in (deck.store.layout(id_) or b"")
+
+
+async def test_what_came_up_while_a_session_was_made_is_told(live: RunningDeck, repository: Path) -> None:
+    told: list[str] = []
+    live.on_notice = told.append
+    (repository / ".par.yaml").write_text("initialization:\n  commands: [make]\n")
+    await live.start_session(Start(label="one", path=str(repository)))
+    assert len(told) == 1
+    assert told[0].startswith("one: ")
+    assert "is not trusted" in told[0]

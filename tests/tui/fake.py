@@ -100,6 +100,7 @@ class FakeDeck:
         self.paths.ensure()
         self.read_only = read_only
         self.clock = clock
+        self.on_notice: Callable[[str], None] = lambda text: None
         self.calls: list[tuple[Any, ...]] = []
         self.failures: dict[str, DeckError] = {}
         self.gates: dict[str, Callable[[], Any]] = {}

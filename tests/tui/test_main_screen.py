@@ -480,3 +480,10 @@ async def test_many_sessions(make_deck: MakeDeck) -> None:
         deck.put([varied(deck, number) for number in range(50)])
         await it.until(lambda: "50 sessions" in it.text())
         assert it.selected
+
+
+async def test_what_comes_up_while_something_is_made_is_told(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as driver:
+        deck.on_notice("one: origin does not say whether it has [red]'one'")
+        await driver.until(lambda: "origin does not say whether it has [red]'one'" in driver.toasts())
