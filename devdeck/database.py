@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from devdeck import backups
+from devdeck import backups, records
 from devdeck.errors import DeckError
 
 BUSY_TIMEOUT = 20.0
@@ -220,11 +220,12 @@ class Database:
 
     def _rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._told():
-            return self._connection.execute(sql, arguments).fetchall()
+            cells = [records.cell(each) if isinstance(each, str) else each for each in arguments]
+            return self._connection.execute(sql, cells).fetchall()
 
     def _records(self, type_: type[R], sql: str, *arguments: Any) -> tuple[R, ...]:
         with self._told():
-            return tuple(msgspec.json.decode(row[0], type=type_) for row in self._rows(sql, *arguments))
+            return tuple(records.decode(row[0], type_) for row in self._rows(sql, *arguments))
 
     def change_count(self) -> int:
         """A number that differs when another process has committed since it was last read (`PRAGMA data_version`)."""

@@ -11,7 +11,7 @@ import uuid
 
 import msgspec
 
-from devdeck import owner
+from devdeck import owner, records
 from devdeck.database import SCHEMA_VERSION, Database
 from devdeck.errors import DeckError, NotFound
 from devdeck.model import Job, Operation, OperationState, Session, TestRun, TrashEntry
@@ -48,7 +48,7 @@ class Store(Database):
             with self._write() as connection:
                 connection.execute(
                     "INSERT INTO sessions (id, label, ready, owner, record) VALUES (?, ?, 0, ?, ?)",
-                    (session.id, session.label, owner.me(), msgspec.json.encode(session)),
+                    (session.id, session.label, owner.me(), records.encode(session)),
                 )
         except sqlite3.IntegrityError as error:
             if any(label == session.label and not owner.is_alive(who) for label, who in self._reserved()):
@@ -67,7 +67,7 @@ class Store(Database):
             connection.execute(
                 "INSERT INTO sessions (id, label, ready, record) VALUES (?, ?, 1, ?) ON CONFLICT (id) DO UPDATE "
                 "SET label = excluded.label, ready = 1, owner = '', record = excluded.record",
-                (session.id, session.label, msgspec.json.encode(session)),
+                (session.id, session.label, records.encode(session)),
             )
 
     def change_session(self, session: Session) -> None:
@@ -81,7 +81,7 @@ class Store(Database):
             with self._write() as connection:
                 changed = connection.execute(
                     "UPDATE sessions SET label = ?, record = ? WHERE id = ? AND ready = 1",
-                    (session.label, msgspec.json.encode(session), session.id),
+                    (session.label, records.encode(session), session.id),
                 ).rowcount
         except sqlite3.IntegrityError as error:
             raise LabelTaken(f"a session {session.label!r} exists already", "choose another label") from error
@@ -105,7 +105,7 @@ class Store(Database):
     def half_made(self) -> tuple[tuple[Session, str], ...]:
         """Sessions whose making has not ended, with the process that makes them (see `devdeck.owner`)."""
         rows = self._rows("SELECT record, owner FROM sessions WHERE ready = 0 ORDER BY label")
-        return tuple((msgspec.json.decode(record, type=Session), str(who)) for record, who in rows)
+        return tuple((records.decode(record, Session), str(who)) for record, who in rows)
 
     def session(self, label: str) -> Session | None:
         """The made session of exactly this label."""
@@ -121,7 +121,7 @@ class Store(Database):
                 "INSERT INTO jobs (id, session_id, created_at, running, record) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET running = excluded.running, record = excluded.record "
                 "WHERE jobs.running = 1 OR excluded.running = 0",
-                (job.id, job.session_id, job.created_at, int(job.running), msgspec.json.encode(job)),
+                (job.id, job.session_id, job.created_at, int(job.running), records.encode(job)),
             )
 
     def job(self, job_id: str) -> Job:
@@ -171,7 +171,7 @@ class Store(Database):
             connection.execute(
                 "INSERT INTO test_runs (job_id, session_id, started_at, record) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (job_id) DO UPDATE SET record = excluded.record",
-                (run.job_id, run.session_id, started_at, msgspec.json.encode(run)),
+                (run.job_id, run.session_id, started_at, records.encode(run)),
             )
 
     def last_runs(self) -> dict[str, TestRun]:
@@ -230,7 +230,7 @@ class Store(Database):
             connection.execute(
                 "INSERT INTO operations (id, session_id, state, started_at, owner, steps, record) "
                 "VALUES (?, ?, 'doing', ?, ?, ?, ?)",
-                (operation.id, session_id, operation.started_at, owner.me(), steps, msgspec.json.encode(operation)),
+                (operation.id, session_id, operation.started_at, owner.me(), steps, records.encode(operation)),
             )
         return operation
 
@@ -239,7 +239,7 @@ class Store(Database):
             "SELECT record, owner FROM operations WHERE state = 'doing' AND session_id = ? AND steps != x''", session_id
         )
         for record, who in rows:
-            other = msgspec.json.decode(record, type=Operation)
+            other = records.decode(record, Operation)
             if owner.is_alive(str(who)):
                 raise Busy(f"{label!r}: {other.verb} is under way in another devdeck", "wait until it has ended")
             raise Busy(f"{label!r}: an earlier {other.verb} was cut off", "`devdeck doctor --fix` settles it")
@@ -255,7 +255,7 @@ class Store(Database):
         with self._write() as connection:
             connection.execute(
                 "UPDATE operations SET owner = '', record = ? WHERE id = ?",
-                (msgspec.json.encode(operation), operation.id),
+                (records.encode(operation), operation.id),
             )
         return operation
 
@@ -265,7 +265,7 @@ class Store(Database):
         with self._write() as connection:
             connection.execute(
                 "UPDATE operations SET state = ?, owner = '', record = ? WHERE id = ?",
-                (str(state), msgspec.json.encode(operation), operation.id),
+                (str(state), records.encode(operation), operation.id),
             )
         return operation
 
@@ -295,7 +295,7 @@ class Store(Database):
     def unfinished(self) -> tuple[tuple[Operation, str], ...]:
         """Operations that have not ended, the oldest first, with the process that does them (see `devdeck.owner`)."""
         rows = self._rows("SELECT record, owner FROM operations WHERE state = 'doing' ORDER BY started_at, rowid")
-        return tuple((msgspec.json.decode(record, type=Operation), str(who)) for record, who in rows)
+        return tuple((records.decode(record, Operation), str(who)) for record, who in rows)
 
     # Visits and repositories
 
@@ -319,13 +319,14 @@ class Store(Database):
             connection.execute(
                 "INSERT INTO repositories (path, name, seen_at) VALUES (?, ?, ?) "
                 "ON CONFLICT (path) DO UPDATE SET seen_at = excluded.seen_at",
-                (path, name, time.time()),
+                (records.cell(path), records.cell(name), time.time()),
             )
 
     def repositories(self) -> tuple[tuple[str, str], ...]:
         """Known repositories: (name, path of the main worktree), by name."""
         return tuple(
-            (str(name), str(path)) for name, path in self._rows("SELECT name, path FROM repositories ORDER BY 1, 2")
+            (records.text_of(name), records.text_of(path))
+            for name, path in self._rows("SELECT name, path FROM repositories ORDER BY 1, 2")
         )
 
     # Trash
@@ -336,7 +337,7 @@ class Store(Database):
             connection.execute(
                 "INSERT INTO trash (id, at, record) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
                 "SET record = excluded.record",
-                (entry.id, entry.at, msgspec.json.encode(entry)),
+                (entry.id, entry.at, records.encode(entry)),
             )
 
     def trash(self) -> tuple[TrashEntry, ...]:
@@ -359,13 +360,14 @@ class Store(Database):
         """
         with self._write() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO trust (hash, repository, at) VALUES (?, ?, ?)", (digest, repository, time.time())
+                "INSERT OR IGNORE INTO trust (hash, repository, at) VALUES (?, ?, ?)",
+                (digest, records.cell(repository), time.time()),
             )
 
     def distrust(self, repository: str) -> int:
         """Forget all trust in a repository's configuration; returns how many contents were trusted."""
         with self._write() as connection:
-            return connection.execute("DELETE FROM trust WHERE repository = ?", (repository,)).rowcount
+            return connection.execute("DELETE FROM trust WHERE repository = ?", (records.cell(repository),)).rowcount
 
     def is_trusted(self, digest: str) -> bool:
         """Whether the user trusts a configuration of this content."""

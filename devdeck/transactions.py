@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from devdeck import owner
+from devdeck import owner, records
 from devdeck.boundary import translated
 from devdeck.errors import DeckError
 from devdeck.model import Operation, OperationState, Session
@@ -100,23 +100,22 @@ STEPS = {
 
 
 class _Plan(msgspec.Struct, frozen=True):
-    steps: tuple[msgspec.Raw, ...]
+    steps: tuple[Any, ...]
     pivot: int | None = None
 
 
 def _encode(steps: Sequence[Step], pivot: int | None) -> bytes:
-    return msgspec.json.encode(_Plan(tuple(msgspec.Raw(msgspec.json.encode(step)) for step in steps), pivot))
+    return records.encode(_Plan(tuple(steps), pivot))
 
 
 def _decode(data: bytes) -> tuple[tuple[Step, ...], int | None]:
-    plan = msgspec.json.decode(data, type=_Plan)
-    return tuple(_step(raw) for raw in plan.steps), plan.pivot
+    plan = records.decode(data, _Plan)
+    return tuple(_step(record) for record in plan.steps), plan.pivot
 
 
-def _step(raw: msgspec.Raw) -> Step:
-    tag = cast(dict[str, Any], msgspec.json.decode(raw))["step"]
-    module, name = STEPS[tag].split(":")
-    return cast(Step, msgspec.json.decode(raw, type=getattr(importlib.import_module(module), name)))
+def _step(record: dict[str, Any]) -> Step:
+    module, name = STEPS[record["step"]].split(":")
+    return cast(Step, msgspec.convert(record, getattr(importlib.import_module(module), name)))
 
 
 def words_of(steps: Sequence[Step]) -> tuple[str, ...]:
