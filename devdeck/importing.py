@@ -90,7 +90,7 @@ class Importing:
         Raises:
             NotFound: There is no registry.
         """
-        place = Path(os.path.expanduser(folder)) if folder else par_folder()
+        place = Path(repositories.resolved(folder)) if folder else par_folder()
         files = [place / name for name in FILES if (place / name).is_file()]
         if not files:
             raise NotFound(f"par has no registry in {place}", f"--from DIR names the folder of its {FILES[0]}")

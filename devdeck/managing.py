@@ -240,7 +240,7 @@ class Managing:
         """The top folder of the worktree that is meant."""
         if isinstance(target, Session):
             return target.worktree
-        folder = os.path.realpath(os.path.expanduser(target))
+        folder = repositories.resolved(target)
         if os.path.isdir(folder):
             place = repositories.worktree_root(folder)
             if place is None:

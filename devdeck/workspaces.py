@@ -224,7 +224,7 @@ def choose(folder: str, wanted: Sequence[str] = (), *, taken: Sequence[str] = ()
 
 
 def _root(folder: str) -> str:
-    root = os.path.realpath(os.path.expanduser(folder))
+    root = repository.resolved(folder)
     if not os.path.isdir(root):
         raise NotFound(f"no folder {one_line(folder, limit=300)}", "check the path; was it moved or removed?")
     try:
@@ -241,8 +241,9 @@ def _printable(name: str) -> str:
 
 
 def _named(root: Path, name: str) -> str:
-    path = os.path.realpath(root / os.path.expanduser(name.strip()))
-    shown = one_line(name.strip(), limit=300)
+    name = name.strip()
+    path = repository.resolved(name if name.startswith("~") else root / name)
+    shown = one_line(name, limit=300)
     if not os.path.isdir(path):
         raise NotFound(f"no folder {shown!r} in {root}", "name a repository in it, or give an absolute path")
     if repository.git_dir(path) is None:

@@ -129,6 +129,7 @@ def _inside(said: str, module: Path) -> str | None:
 def _pointer(file: Path) -> str | None:
     try:
         with file.open("rb") as opened:
-            return os.fsdecode(opened.read(_MAX_POINTER)).rstrip("\n") or None
+            pointer = os.fsdecode(opened.read(_MAX_POINTER)).rstrip("\n")
     except OSError:
         return None
+    return pointer if pointer and "\0" not in pointer else None

@@ -60,14 +60,32 @@ def find_repository(path: str | os.PathLike[str]) -> Repository:
         Missing: git is not installed.
         DeckError: git refuses the repository (its words are in the message).
     """
-    where = os.path.realpath(os.path.expanduser(path))
+    where = resolved(path)
     if not os.path.isdir(where):
-        raise NotFound(f"no folder {one_line(os.fspath(path), limit=300)}", "check the path; was it moved or removed?")
+        raise _no_folder(path)
     said = git(where, "rev-parse", "--path-format=absolute", "--git-common-dir").text
     common = os.path.realpath(said.removesuffix("\n"))
     place = worktree_root(where)
     root = _root_of(Path(common), place if place and git_dir(place) == Path(common) else None)
     return Repository(root=root, common_dir=common, name=repository_name(root))
+
+
+def resolved(path: str | os.PathLike[str]) -> str:
+    """A path that a user gave, absolute, with `~` and links resolved; it need not exist.
+
+    Raises:
+        NotFound: It can't exist: it holds a NUL, or a lone surrogate.
+    """
+    try:
+        where = os.path.realpath(os.path.expanduser(path))
+        os.fsencode(where)
+    except ValueError:
+        raise _no_folder(path) from None
+    return where
+
+
+def _no_folder(path: str | os.PathLike[str]) -> NotFound:
+    return NotFound(f"no folder {one_line(os.fspath(path), limit=300)}", "check the path; was it moved or removed?")
 
 
 def worktree_root(path: str | os.PathLike[str]) -> str | None:
@@ -211,10 +229,11 @@ def _read_ref(own: Path, shared: Path, name: str) -> str | None:
 
 
 def _read(path: Path, limit: int = _MAX_FILE) -> str | None:
-    """A small file's text; `None` when it can't be read, is no regular file or is larger than `limit`."""
+    """A small file's text; `None` when it can't be read, is no regular file, is larger than `limit` or holds a NUL."""
     try:
         if not path.is_file() or path.stat().st_size > limit:
             return None
-        return os.fsdecode(path.read_bytes())
-    except OSError:
+        text = os.fsdecode(path.read_bytes())
+    except (OSError, ValueError):
         return None
+    return text if "\0" not in text else None
