@@ -18,6 +18,9 @@ RESERVED = frozenset({"all", "-", "@", "HEAD", "FETCH_HEAD", "ORIG_HEAD", "MERGE
 MAX_BYTES = 120
 """Longest label in UTF-8 bytes: it becomes a folder name, a tmux name and a branch."""
 
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters and marks that show nothing (Unicode, `Default_Ignorable_Code_Point`)."""
+_OID = re.compile(r"[0-9A-Fa-f]{40}(?:[0-9A-Fa-f]{24})?")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
 
 
@@ -39,7 +42,8 @@ def why_not_label(label: str) -> str:
         character = match.group()
         return "a label can't contain " + ("white space" if character.isspace() else repr(character))
     for character in label:
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"):
+        invisible = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp")
+        if invisible or character in _BLANK:
             return f"a label can't contain the invisible character U+{ord(character):04X}"
     return _why_not_reference(label)
 
@@ -50,6 +54,10 @@ def _why_not_reference(name: str) -> str:
             return f"a label can't contain {sequence!r}"
     if name.startswith("/") or name.endswith("/"):
         return "a label can't start or end with '/'"
+    if name.startswith("refs/"):
+        return "a label can't start with 'refs/', which means something else to git"
+    if _OID.fullmatch(name):
+        return "a label can't look like the id of a commit"
     if name.endswith("."):
         return "a label can't end with '.'"
     for part in name.split("/"):

@@ -15,8 +15,16 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]?",  # every other escape, and an escape at the end
     re.DOTALL,
 )
-# C0 but tab, DEL, C1, bidirectional controls, zero-width joiners that hide text, line separators.
-_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_INVISIBLE = (
+    "\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but tab, DEL, C1
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
+    "\u2028\u2029"  # line separators
+    # What hides text or hides in it: zero-width space, joiners of words, old controls of form, marks of tags.
+    # The joiner U+200D and the selectors U+FE0E and U+FE0F stay: emoji need them.
+    "\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\ud800-\udfff"
+)
+_CONTROLS = re.compile(f"[{_INVISIBLE}]")
 
 
 def strip_escapes(text: str) -> str:

@@ -36,7 +36,7 @@ def check_branch_name(name: str) -> str:
         return "a branch name can't be empty"
     if name.startswith("-"):
         return "a branch name can't start with '-'"
-    if name in ("HEAD", "@") or name.startswith("refs/"):
+    if name in ("HEAD", "@") or name.startswith("refs/") or _OID.fullmatch(name.lower()):
         return f"{name!r} means something else to git"
     for character in name:
         if unicodedata.category(character) in _INVISIBLE:
