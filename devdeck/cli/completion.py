@@ -130,6 +130,6 @@ def completion(shell: str, json: bool) -> None:
     if json:
         output.document({"shell": shell, "script": SCRIPTS[shell], "install": PLACES[shell]})
         return
-    output.say(SCRIPTS[shell].rstrip("\n"))
+    output.own_text(SCRIPTS[shell].rstrip("\n"))
     if sys.stdout.isatty():
         output.note(f"devdeck: to use it: {PLACES[shell]}")

@@ -27,7 +27,7 @@ def help_(ctx: click.Context, verb: tuple[str, ...], json: bool) -> None:
     if json:
         output.document(describe(command, path))
     else:
-        output.say(command.get_help(parent))
+        output.own_text(command.get_help(parent))
 
 
 def describe(command: click.Command, path: list[str]) -> dict[str, Any]:

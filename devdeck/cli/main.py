@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -66,6 +67,9 @@ def _run(arguments: list[str]) -> int:
     from devdeck.cli.group import cli
     from devdeck.errors import DeckError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without our glyphs is no reason to end in the middle
+            stream.reconfigure(errors="replace")
     before_positionals = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = "--json" in before_positionals
     try:
@@ -73,8 +77,8 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.UsageError as error:
-        usage = "" if json or error.ctx is None else error.ctx.get_usage() + "\n"
-        output.error("usage", usage + error.format_message(), "`devdeck --help` says more", json=json)
+        usage = "" if error.ctx is None else error.ctx.get_usage()
+        output.error("usage", error.format_message(), "`devdeck --help` says more", json=json, usage=usage)
         status = 2
     except (click.Abort, KeyboardInterrupt):
         output.error("interrupted", "interrupted", "", json=json)
@@ -86,4 +90,8 @@ def _run(arguments: list[str]) -> int:
         # The reader has gone (`devdeck logs x | head`): leave quietly, and keep the interpreter from complaining.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        output.error("system", f"{where}{error.strerror or error}", "check permissions and free space", json=json)
+        status = 1
     return status if isinstance(status, int) else 0

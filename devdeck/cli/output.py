@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -21,6 +22,8 @@ STYLES = {
     "bold": "1",
 }
 """SGR parameters by meaning; the words beside them say the same without colour."""
+_STYLED = re.compile(rf"(\x1b\[(?:0|{'|'.join(STYLES.values())})m)")
+_LONGEST = 1 << 20  # characters of a printed line
 
 
 def json_option(command: F) -> F:
@@ -53,34 +56,61 @@ def document(value: Any) -> None:
     """Print one JSON document."""
     import msgspec
 
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.buffer.write(msgspec.json.format(_json(value), indent=2) + b"\n")
     sys.stdout.buffer.flush()
 
 
+_SILENT = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What JSON may hold as it is, and a terminal may act on."""
+
+
+def _json(value: Any) -> bytes:
+    """JSON that any parser takes and that does nothing to a terminal; bytes that are no UTF-8 become U+FFFD."""
+    import msgspec
+
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        import json
+
+        from devdeck.records import portable
+
+        text = portable(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+    return _SILENT.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+
+
 def say(text: str = "") -> None:
-    """Print a line of data."""
+    """Print a line of data. Whatever is in it, it is one line, with no control sequences but `styled`'s."""
+    sys.stdout.write(_safe(text) + "\n")
+
+
+def own_text(text: str) -> None:
+    """Print lines that devdeck itself wrote, as they are; nothing foreign may be in them."""
     sys.stdout.write(text + "\n")
 
 
 def note(text: str) -> None:
-    """Print a line that is no data."""
-    sys.stderr.write(text + "\n")
+    """Print a line that is no data, as `say` does."""
+    sys.stderr.write(_safe(text) + "\n")
 
 
-def error(code: str, message: str, hint: str, *, json: bool) -> None:
-    """Print an error on stderr, as the contract says."""
+def _safe(text: str) -> str:
     from devdeck.text import one_line
 
-    if json:
-        import msgspec
+    parts = _STYLED.split(text) if coloured() else [text]
+    return "".join(part if index % 2 else one_line(part, limit=_LONGEST) for index, part in enumerate(parts))
 
-        payload = {"error": {"code": code, "message": message, "hint": hint}}
-        sys.stderr.write(msgspec.json.encode(payload).decode() + "\n")
+
+def error(code: str, message: str, hint: str, *, json: bool, usage: str = "") -> None:
+    """Print an error on stderr, as the contract says; `usage` is a line that comes before it."""
+    if json:
+        sys.stderr.write(_json({"error": {"code": code, "message": message, "hint": hint}}).decode() + "\n")
         return
-    lines = [one_line(line) for line in message.splitlines()] or [code]
-    sys.stderr.write("\n".join([*lines[:-1], f"devdeck: {lines[-1]}"]) + "\n")
+    if usage:
+        note(usage)
+    note(f"devdeck: {message or code}")
     if hint:
-        sys.stderr.write(f"  → {one_line(hint)}\n")
+        note(f"  → {hint}")
 
 
 def coloured() -> bool:

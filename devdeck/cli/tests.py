@@ -43,7 +43,8 @@ def test(deck: Deck, label: str, selection: tuple[str, ...], detach: bool, dry_r
         if json:
             output.document({"plan": [f"run {' '.join(plan.argv)}"], "argv": list(plan.argv), "cwd": session.worktree})
         else:
-            output.say(f"would run {' '.join(plan.argv)}\n  in {session.worktree}\n  with {plan.environment}")
+            for line in (f"would run {' '.join(plan.argv)}", f"  in {session.worktree}", f"  with {plan.environment}"):
+                output.say(line)
         return 0
     job = deck.work.test(session, selection)
     follower = deck.work.follow_run(job)
