@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from devdeck.starting import StartPlan
 
 
-@click.command()
+@click.command(short_help="Make a session for a branch or pull request that exists.")
 @click.argument("target", shell_complete=complete.checkout_targets)
 @click.option(
-    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
     shell_complete=complete.repositories,
 )  # fmt: skip
-@click.option("-l", "--label", help="The session's label; made from TARGET by default.")
+@click.option("-l", "--label", metavar="LABEL", help="The session's label; made from TARGET by default.")
 @click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
 @click.option("--offline", is_flag=True, help="Ask no remote: only what is known here.")
 @click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
@@ -41,8 +41,8 @@ def checkout(
 ) -> None:
     """Make a session for something that exists: a branch, or a pull request.
 
-    TARGET is BRANCH, REMOTE/BRANCH, OWNER:BRANCH (the fork is added as a remote), pr/7, #7, 7, mr/7, !7, or the URL of
-    a pull request or branch on GitHub, GitLab, Gitea or Forgejo. A pull request is on a branch of its own, which
+    TARGET is BRANCH, REMOTE/BRANCH, OWNER:BRANCH (the fork is added as a remote), pr/7, '#7', 7, mr/7, '!7', or the
+    URL of a pull request or branch on GitHub, GitLab, Gitea or Forgejo. A pull request is on a branch of its own, which
     `devdeck refresh` or `git pull` brings up to date.
     """
 
@@ -55,7 +55,7 @@ def checkout(
         made.carry_out(deck, plan, "checkout", trust=trust, in_pane=in_pane, open_after=open_after, json=json)
 
 
-@click.command()
+@click.command(short_help="Bring a branch up to its upstream or pull request.")
 @click.argument("label", shell_complete=complete.labels)
 @output.dry_run_option
 @output.json_option

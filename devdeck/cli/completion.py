@@ -115,18 +115,23 @@ PLACES = {
 """Where each script is put."""
 
 
-@click.command()
+@click.command(short_help="Print the script that completes for a shell.")
 @click.argument("shell", type=click.Choice(list(SCRIPTS)))
 @output.json_option
 def completion(shell: str, json: bool) -> None:
-    r"""Print the script that makes a shell complete devdeck's verbs, options, labels, branches and jobs.
+    """Print the script that makes a shell complete devdeck's verbs, options, labels, branches and jobs.
 
     \b
-    bash:        devdeck completion bash > ~/.local/share/bash-completion/completions/devdeck
-    zsh:         devdeck completion zsh > ~/.zfunc/_devdeck    (a folder of $fpath)
-    fish:        devdeck completion fish > ~/.config/fish/completions/devdeck.fish
-    PowerShell:  devdeck completion powershell >> $PROFILE
-    """
+    bash         devdeck completion bash >
+                   ~/.local/share/bash-completion/completions/devdeck
+    zsh          devdeck completion zsh > ~/.zfunc/_devdeck  (a folder of $fpath)
+    fish         devdeck completion fish >
+                   ~/.config/fish/completions/devdeck.fish
+    PowerShell   devdeck completion powershell >> $PROFILE
+
+    zsh and fish complete an alias as what it stands for; for one in bash, such as par, add `complete -o nosort -F
+    _devdeck_completion par` to ~/.bashrc, behind a line that sources the script.
+    """  # noqa: D301  click's mark for lines that stay as they are is a backspace
     if json:
         output.document({"shell": shell, "script": SCRIPTS[shell], "install": PLACES[shell]})
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devdeck.cli import asking, complete, follow, output, views
+from devdeck.cli.verbs import Verbs
 from devdeck.errors import NotFound, Refused
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from devdeck.repo_config import RepoConfig
 
 path_option = click.option(
-    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
     shell_complete=complete.repositories,
 )  # fmt: skip
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Verbs, invoke_without_command=True, short_help="Show and check settings; trust a repository's set-up.")
 @click.pass_context
 def config(ctx: click.Context) -> None:
     """Settings, and what the repository sets up in new sessions. Without a verb: show."""
@@ -48,7 +49,7 @@ def _repository(path: str) -> RepoConfig | None:
     return read(root)
 
 
-@config.command()
+@config.command(short_help="Show every setting, and what is set up in new sessions.")
 @path_option
 @output.json_option
 @output.with_deck
@@ -107,7 +108,7 @@ def _view(deck: Deck, found: RepoConfig) -> dict[str, Any]:
     }
 
 
-@config.command(name="path")
+@config.command(name="path", short_help="Print where the configuration files are.")
 @path_option
 @output.json_option
 def path_(path: str, json: bool) -> None:
@@ -130,7 +131,7 @@ def path_(path: str, json: bool) -> None:
         output.say(file)
 
 
-@config.command()
+@config.command(short_help="Check the configurations of the user and the repository.")
 @path_option
 @output.json_option
 def check(path: str, json: bool) -> None:
@@ -155,7 +156,7 @@ def check(path: str, json: bool) -> None:
         output.note(f"devdeck: {warning}")
 
 
-@config.command()
+@config.command(short_help="Print the JSON Schema of a configuration file.")
 @click.argument("which", type=click.Choice(["user", "repository"]), default="repository")
 @output.json_option
 def schema(which: str, json: bool) -> None:
@@ -167,7 +168,7 @@ def schema(which: str, json: bool) -> None:
     output.document(msgspec.json.decode(published("config" if which == "user" else "devdeck")))
 
 
-@config.command()
+@config.command(short_help="Trust the repository's configuration exactly as it is now.")
 @path_option
 @click.option("-y", "--yes", is_flag=True, help="Answer the question.")
 @output.dry_run_option
@@ -201,7 +202,7 @@ def trust(deck: Deck, path: str, yes: bool, dry_run: bool, json: bool) -> None:
     output.say("  → devdeck init LABEL does it in a session that is there")
 
 
-@config.command()
+@config.command(short_help="Take back all trust in the repository's configuration.")
 @path_option
 @output.dry_run_option
 @output.json_option
@@ -220,7 +221,7 @@ def distrust(deck: Deck, path: str, dry_run: bool, json: bool) -> None:
         output.say(f"nothing that {root} sets up is trusted")
 
 
-@click.command()
+@click.command(short_help="Set a session up as its repository says, once more.")
 @click.argument("label", shell_complete=complete.labels)
 @click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
 @click.option(

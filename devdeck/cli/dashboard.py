@@ -47,7 +47,7 @@ def require_terminal() -> None:
         )
 
 
-@click.command()
+@click.command(short_help="Open the dashboard over a throw-away deck.")
 def demo() -> int:
     """Open the dashboard over a throw-away deck: real repositories, real tmux, tests that pass, fail and run.
 

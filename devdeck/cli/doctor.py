@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MARKS = {"ok": ("✓ ok", "good"), "warn": ("! warn", "warn"), "fail": ("✗ FAIL", "bad")}
 
 
-@click.command()
+@click.command(short_help="Check what devdeck needs, and settle what was cut off.")
 @click.option("--fix", "fix_", is_flag=True, help="Settle what can be settled without a question.")
 @output.dry_run_option
 @output.json_option

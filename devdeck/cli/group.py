@@ -6,6 +6,7 @@ import click
 
 from devdeck import __version__
 from devdeck.cli.main import ALIASES, VERBS
+from devdeck.cli.verbs import Verbs
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Sessions": (
@@ -20,8 +21,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 """Heading of the help → verbs below it, in their order. A verb that none of them has comes last, under `More`."""
 
 
-class LazyVerbs(click.Group):
+class LazyVerbs(Verbs):
     """A group whose commands are imported only when one of them is asked for."""
+
+    spellings = ALIASES
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of `SECTIONS`."""
@@ -39,19 +42,6 @@ class LazyVerbs(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an unknown one names those that are near."""
-        name = args[0] if args else ""
-        if args and self.get_command(ctx, name) is None and not name.startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(name, [*VERBS, *ALIASES], n=2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else " `devdeck --help` lists the verbs."
-            raise click.UsageError(f"no verb {name!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with a line each, by subject."""
         widest = max(len(verb) for verb in VERBS)
@@ -66,6 +56,9 @@ class LazyVerbs(click.Group):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
+        others = ", ".join(f"{other} is {verb}" for other, verb in self.spellings.items())
+        formatter.write_paragraph()
+        formatter.write_text(f"Other spellings: {others}.")
 
 
 @click.group(

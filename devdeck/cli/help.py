@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from devdeck.cli import complete, output
+from devdeck.errors import UsageError
 
 
-@click.command(name="help")
+@click.command(name="help", short_help="Say what a verb does, with its arguments and options.")
 @click.argument("verb", nargs=-1, shell_complete=complete.verbs)
 @output.json_option
 @click.pass_context
@@ -21,7 +22,7 @@ def help_(ctx: click.Context, verb: tuple[str, ...], json: bool) -> None:
     for name in verb:
         found = command.get_command(parent, name) if isinstance(command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"no verb {' '.join([*path[1:], name])!r}", ctx.parent)
+            raise UsageError(f"no verb {' '.join([*path[1:], name])!r}", f"`{' '.join(path)} --help` lists the verbs")
         path.append(name)
         command, parent = found, click.Context(found, info_name=name, parent=parent)
     if json:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from devdeck.deck import Deck
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run a command in a window of a session.",
+)
 @click.argument("label", shell_complete=complete.labels)
 @click.option("-w", "--wait", is_flag=True, help="Show its output until it ends; exit 1 when it fails.")
 @click.option("--shell", is_flag=True, help="Give the command as one line to the user's shell.")
@@ -61,7 +64,9 @@ def _plan(session: Session, command: tuple[str, ...], json: bool) -> None:
 @click.command()
 @click.argument("label", required=False, shell_complete=complete.labels)
 @click.option("--running", is_flag=True, help="Only those that have not ended.")
-@click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
+@click.option(
+    "-n", "--limit", metavar="N", default=50, type=click.IntRange(1, 1000), help="At most so many; 50 by default."
+)
 @output.json_option
 @output.with_deck
 def jobs(deck: Deck, label: str | None, running: bool, limit: int, json: bool) -> None:
@@ -100,7 +105,7 @@ def _verdict(job: Job) -> tuple[str, str]:
     return f"{'✓' if good else '✗'} {job.verdict}", "good" if good else "bad"
 
 
-@click.command()
+@click.command(short_help="Stop a job, or all running jobs of a session.")
 @click.argument("target", shell_complete=complete.labels_or_running_jobs)
 @output.dry_run_option
 @output.json_option

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEADINGS = ("LABEL", "REPOSITORY", "BRANCH", "GIT", "RUNS", "TESTS", "TERMINAL")
 
 
-@click.command()
+@click.command(short_help="List all sessions, with what is known of each.")
 @click.option("--no-git", is_flag=True, help="Leave out the git facts, which take the most time.")
 @output.json_option
 @output.with_deck

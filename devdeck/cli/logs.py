@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="LABEL|JOB", shell_complete=complete.labels_or_jobs)
 @click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the job ends.")
-@click.option("-n", "--lines", type=click.IntRange(0), help="Only the last so many lines.")
+@click.option("-n", "--lines", metavar="N", type=click.IntRange(0), help="Only the last so many lines.")
 @output.json_option
 @output.with_deck
 def logs(deck: Deck, target: str, follow_: bool, lines: int | None, json: bool) -> None:

@@ -78,9 +78,13 @@ def _run(arguments: list[str]) -> int:
         status = error.exit_code
     except click.UsageError as error:
         usage = "" if error.ctx is None else error.ctx.get_usage()
-        output.error("usage", error.format_message(), "`devdeck --help` says more", json=json, usage=usage)
+        path = error.ctx.command_path if error.ctx is not None else "devdeck"
+        told = _plain(error.format_message())
+        output.error("usage", told, f"`{path} --help` says more", json=json, usage=usage)
         status = 2
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty() and not json:
+            sys.stderr.write("\n")  # behind the ^C that the terminal shows
         output.error("interrupted", "interrupted", "", json=json)
         status = 130
     except DeckError as error:
@@ -95,3 +99,9 @@ def _run(arguments: list[str]) -> int:
         output.error("system", f"{where}{error.strerror or error}", "check permissions and free space", json=json)
         status = 1
     return status if isinstance(status, int) else 0
+
+
+def _plain(words: str) -> str:
+    """What click says of wrong usage, in the manner of devdeck's own messages: one line, no capital, no stop."""
+    words = " ".join(words.split()).removesuffix(".")
+    return words[:1].lower() + words[1:]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from devdeck.model import Session
 
 
-@click.command()
+@click.command(short_help="Give a session another label.")
 @click.argument("old", shell_complete=complete.labels)
 @click.argument("new")
 @click.option("--keep-branch", is_flag=True, help="Leave the branch as it is called.")
@@ -42,9 +42,9 @@ def rename(deck: Deck, old: str, new: str, keep_branch: bool, dry_run: bool, jso
         output.say(f"{old} is now {output.styled(renamed.label, 'bold')}")
 
 
-@click.command()
+@click.command(short_help="Make a worktree that others made a session of the deck.")
 @click.argument("path", shell_complete=complete.adoptable)
-@click.option("-l", "--label", help="Its label; by default the one that `devdeck ls` shows.")
+@click.option("-l", "--label", metavar="LABEL", help="Its label; by default the one that `devdeck ls` shows.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -65,7 +65,7 @@ def adopt(deck: Deck, path: str, label: str | None, dry_run: bool, json: bool) -
         output.say(f"adopted {plan.session.worktree} as {output.styled(plan.session.label, 'bold')}")
 
 
-@click.command(name="import")
+@click.command(name="import", short_help="Take over the sessions and workspaces of par.")
 @click.argument("program", type=click.Choice(["par"]))
 @click.option(
     "--from", "folder", metavar="DIR", help="Folder of its registries; $XDG_DATA_HOME/par by default.",

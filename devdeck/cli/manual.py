@@ -60,7 +60,7 @@ def page() -> str:
         ".SH OPTIONS",
         *_options(cli),
     ]
-    context = click.Context(cli, info_name="devdeck")
+    context = _top()
     headed = {verb: heading for heading, verbs in SECTIONS.items() for verb in verbs}
     for heading in (*SECTIONS, "More"):
         verbs = [verb for verb in cli.list_commands(context) if headed.get(verb, "More") == heading]
@@ -78,8 +78,12 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _top() -> click.Context:
+    return click.Context(cli, info_name="devdeck", **cli.context_settings)
+
+
 def _verb(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
-    context = click.Context(command, info_name=" ".join(("devdeck", *path)))
+    context = click.Context(command, parent=_top(), info_name=" ".join(("devdeck", *path)), **command.context_settings)
     pieces = " ".join(command.collect_usage_pieces(context))
     yield f".SS {_text(' '.join(path))}"
     yield rf"\fBdevdeck {_text(' '.join(path))}\fR {_text(pieces)}"
@@ -127,8 +131,7 @@ def _text(text: str) -> str:
 
 def words() -> str:
     """The module with the table of all verbs, arguments and options."""
-    top = click.Context(cli, info_name="devdeck", **cli.context_settings)
-    table = pprint.pformat(node(cli, top), width=116, sort_dicts=False, compact=True)
+    table = pprint.pformat(node(cli, _top()), width=116, sort_dicts=False, compact=True)
     return (
         '"""Every verb with its arguments and options, for completion. Made by `make man`; not to be edited."""\n\n'
         "# ruff: noqa: E501, RUF100\n# fmt: off\n\nfrom __future__ import annotations\n\nTYPE_CHECKING = False\n"
@@ -154,7 +157,8 @@ def node(command: click.Command, context: click.Context) -> dict[str, Any]:
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
-                commands[name] = node(below, click.Context(below, parent=context, info_name=name))
+                inner = click.Context(below, parent=context, info_name=name, **below.context_settings)
+                commands[name] = node(below, inner)
     return {
         "help": command.get_short_help_str(80),
         "interspersed": command.allow_interspersed_args,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devdeck.cli import complete, output, views
+from devdeck.cli.verbs import Verbs
 from devdeck.errors import DeckError, Refused
 from devdeck.text import one_line
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from devdeck.model import Operation, Session, TrashEntry
 
 
-@click.command()
+@click.command(short_help="Remove a session (or `all`), into the trash.")
 @click.argument("target", shell_complete=complete.labels_or_all)
 @click.option("-f", "--force", is_flag=True, help="Remove although it holds work that exists nowhere else.")
 @click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
@@ -131,7 +132,7 @@ def _plan_view(plan: RemovalPlan) -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command(short_help="Take back the last change.")
 @click.option("-f", "--force", is_flag=True, help="Also when the session that would go holds work by now.")
 @output.dry_run_option
 @output.json_option
@@ -157,7 +158,7 @@ def undo(deck: Deck, force: bool, dry_run: bool, json: bool) -> None:
         output.say(f"took back: {operation.verb} {output.styled(one_line(operation.label), 'bold')}")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Verbs, invoke_without_command=True)
 @output.json_option
 @click.pass_context
 def trash(ctx: click.Context, json: bool) -> None:
@@ -227,7 +228,7 @@ def show(deck: Deck, name: str, json: bool) -> None:
             output.say(f"  not kept: {one_line(path)}")
 
 
-@trash.command()
+@trash.command(short_help="Bring a removed session back as it was.")
 @click.argument("name", shell_complete=complete.trash)
 @click.option("--as", "label", metavar="LABEL", help="Another label, where its own (or its folder or branch) is taken.")
 @output.dry_run_option

@@ -40,7 +40,11 @@ class _SendCommand(click.Command):
         return super().parse_args(ctx, [*given, *args[end:]])
 
 
-@click.command(cls=_SendCommand, context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.command(
+    cls=_SendCommand,
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    short_help="Type a command into the terminals of sessions.",
+)
 @click.argument("target", metavar="LABEL[,LABEL]...|all", shell_complete=complete.several_labels_or_all)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--force", is_flag=True, help="Type it also where no shell reads it.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("label")
 @click.option(
-    "-p", "--path", default=".", help="Any folder in the repository; the current one by default.",
+    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
     shell_complete=complete.repositories,
 )  # fmt: skip
 @click.option(

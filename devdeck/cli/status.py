@@ -24,7 +24,7 @@ KEY = 10
 Cell = tuple[str, str]
 
 
-@click.command()
+@click.command(short_help="Say how a session stands, or what needs attention.")
 @click.argument("label", required=False, shell_complete=complete.labels)
 @click.option("-a", "--all", "everything", is_flag=True, help="Sum up all sessions, also inside of one.")
 @output.json_option

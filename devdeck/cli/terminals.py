@@ -74,7 +74,7 @@ def _before(deck: Deck) -> Session:
         return last
 
 
-@click.command()
+@click.command(short_help="Bring back terminals that are gone, as after a reboot.")
 @click.argument("labels", metavar="[LABEL]...", nargs=-1, shell_complete=complete.labels)
 @click.option("--all", "everything", is_flag=True, help="All sessions of the deck.")
 @output.dry_run_option
@@ -142,7 +142,7 @@ def _plan_restore(deck: Deck, sessions: tuple[Session, ...], json: bool) -> None
         output.say("no sessions")
 
 
-@click.command(name="control-center")
+@click.command(name="control-center", short_help="Open the dashboard, or a tmux session of all sessions.")
 @click.option("--tmux", is_flag=True, help="As a tmux session with a window for each session, linked to the real one.")
 @click.option("--read-only", is_flag=True, help="Forbid every change in the dashboard.")
 @output.dry_run_option

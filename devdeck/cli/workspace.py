@@ -11,6 +11,7 @@ import click
 
 from devdeck.cli import complete, output, views
 from devdeck.cli.made import trusted_plan
+from devdeck.cli.verbs import Verbs
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.model import Session, SessionKind
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from devdeck.starting import StartPlan
 
 
-class Workspace(click.Group):
+class Workspace(Verbs):
     """The verbs of workspaces. `open` and `rm` are those of every session, for workspaces alone."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -31,10 +32,14 @@ class Workspace(click.Group):
         """One command; `open` has the options that the verb `open` has."""
         if cmd_name in ("open", "o"):
             return _checked("open")
-        return super().get_command(ctx, {"create": "start", "list": "ls"}.get(cmd_name, cmd_name))
+        return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=Workspace, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Workspace,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    short_help="Work on several repositories as one.",
+)
 def workspace() -> None:
     """Work on several repositories as one: a branch in each, one terminal, one file for editors.
 
@@ -42,11 +47,12 @@ def workspace() -> None:
     """
 
 
-@workspace.command()
+@workspace.command(short_help="Make a workspace: a branch and worktree in each repository.")
 @click.argument("label")
 @click.option(
     "-p",
     "--path",
+    metavar="PATH",
     default=".",
     help="Where the repositories lie; the current folder by default.",
     shell_complete=complete.folders,
@@ -270,7 +276,7 @@ def _require(session: Session, verb: str) -> Session:
     return session
 
 
-@workspace.command()
+@workspace.command(short_help="Remove a workspace (or `all`), into the trash.")
 @click.argument("target", shell_complete=complete.workspaces_or_all)
 @click.option("-f", "--force", is_flag=True, help="Remove although work would go; it is kept in the trash.")
 @click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
