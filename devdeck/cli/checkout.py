@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import complete, made, output
+from devdeck.cli import complete, made, output, plans
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -72,9 +72,7 @@ def refresh(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
         if json:
             output.document({"plan": list(steps), "label": session.label})
         else:
-            output.say(f"would refresh {session.label}:")
-            for step in steps:
-                output.say(f"  - {step}")
+            plans.show(f"would refresh {session.label}:", steps)
         return
     came = deck.starting.refresh(session)
     if json:

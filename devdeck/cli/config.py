@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import asking, complete, follow, output, views
+from devdeck.cli import asking, complete, follow, output, plans, views
 from devdeck.cli.verbs import Verbs
 from devdeck.errors import NotFound, Refused
 
@@ -268,9 +268,7 @@ def _plan(label: str, plan: tuple[str, ...], json: bool) -> None:
     if json:
         output.document({"plan": list(plan)})
         return
-    output.say(f"would set {label} up:" if plan else f"there is nothing to set up in {label}")
-    for step in plan:
-        output.say(f"  - {step}")
+    plans.show(f"would set {label} up:" if plan else f"there is nothing to set up in {label}", plan)
 
 
 def _ask(deck: Deck, session: Session, json: bool) -> None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from devdeck.cli import asking, output, views
+from devdeck.cli import asking, output, plans, views
 from devdeck.cli.going import go
 from devdeck.model import Fact, Session
 
@@ -31,11 +31,8 @@ def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
             }
         )
         return
-    output.say(f"would {verb} {session.label}:")
-    for step in plan.steps:
-        output.say(f"  - {step}")
-    for warning in plan.warnings:
-        output.say(f"  ! {warning}")
+    words = "check out" if verb == "checkout" else verb
+    plans.show(f"would {words} {session.label}:", plan.steps, warnings=plan.warnings)
 
 
 def carry_out(
@@ -63,7 +60,7 @@ def carry_out(
         for warning in warnings:
             output.note(f"devdeck: {warning}")
         done = "checked out" if verb == "checkout" else "started"
-        output.say(f"{done} {output.styled(session.label, 'bold')} in {session.worktree}")
+        output.say(f"{done} {output.styled(session.label, 'bold')} in {output.from_home(session.worktree)}")
         if not open_after:
             output.say(f"  → devdeck open {shlex.quote(session.label)}")
     if open_after:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import complete, output, views
+from devdeck.cli import complete, output, plans, views
 from devdeck.text import one_line
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def adopt(deck: Deck, path: str, label: str | None, dry_run: bool, json: bool) -
     """
     plan = deck.managing.plan_adopt(path, label)
     if dry_run:
-        _show(plan, f"would adopt {plan.session.worktree}:", json)
+        _show(plan, f"would adopt {output.from_home(plan.session.worktree)}:", json)
         return
     deck.managing.carry_out(plan, "adopt")
     if json:
         output.document({"session": _view(deck, plan.session)})
     else:
-        output.say(f"adopted {plan.session.worktree} as {output.styled(plan.session.label, 'bold')}")
+        output.say(f"adopted {output.from_home(plan.session.worktree)} as {output.styled(plan.session.label, 'bold')}")
 
 
 @click.command(name="import", short_help="Take over the sessions and workspaces of par.")
@@ -121,11 +121,7 @@ def _show(plan: ChangePlan, title: str, json: bool) -> None:
     if json:
         output.document({"plan": list(plan.steps), "label": plan.session.label, "warnings": list(plan.warnings)})
         return
-    output.say(title)
-    for step in plan.steps:
-        output.say(f"  - {step}")
-    for warning in plan.warnings:
-        output.say(f"  ! {warning}")
+    plans.show(title, plan.steps, warnings=plan.warnings)
 
 
 def _warn(plan: ChangePlan) -> None:

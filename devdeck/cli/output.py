@@ -132,6 +132,23 @@ def iso(at: float | None) -> str | None:
     return datetime.datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
 
 
+def moment(at: float) -> str:
+    """UNIX seconds as a person writes them, in local time: `2026-03-01 14:05`."""
+    import datetime
+
+    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def from_home(text: str) -> str:
+    """Text in which the user's home folder is `~`, wherever a path below it begins a word."""
+    import re
+
+    home = os.path.expanduser("~").rstrip("/")
+    if not home.startswith("/"):
+        return text
+    return re.sub(rf"(?<![^\s'\"(]){re.escape(home)}(?=/|$|[\s'\",;:)])", "~", text)
+
+
 def age(seconds: float | None) -> str:
     """A short age: `3s`, `12m`, `5h`, `9d`; `-` when unknown."""
     if seconds is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import complete, output, views
+from devdeck.cli import complete, output, plans, views
 from devdeck.cli.verbs import Verbs
 from devdeck.errors import DeckError, Refused
 from devdeck.text import one_line
@@ -34,23 +34,66 @@ def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: boo
     Refuses (exit status 4) where uncommitted work, or commits that exist nowhere else, would go; with --force that
     goes to the trash too. `devdeck undo` brings the last one back, `devdeck trash` lists all.
     """
-    everything = target.lower() == "all"
-    if everything:
-        sessions = [session for session in deck.sessions.all() if session.managed and session.parent is None]
+    one = None if target.lower() == "all" else deck.sessions.find(target)
+    remove_sessions(deck, one, workspaces=False, force=force, yes=yes, dry_run=dry_run, json=json)
+
+
+def remove_sessions(
+    deck: Deck, one: Session | None, *, workspaces: bool, force: bool, yes: bool, dry_run: bool, json: bool
+) -> None:
+    """Remove a session, or all of the deck's own, and print what was removed.
+
+    Args:
+        deck: The deck.
+        one: The session; `None` means all, after a question.
+        workspaces: All are all workspaces, and they are called so.
+        force: Although they hold work that exists nowhere else.
+        yes: Don't ask.
+        dry_run: Only print what would be done.
+        json: Print one document.
+
+    Raises:
+        DeckError: Something was not removed, or the answer was no.
+    """
+    noun = "workspace" if workspaces else "session"
+    if one is not None:
+        sessions = [one]
     else:
-        sessions = [deck.sessions.find(target)]
+        sessions = [
+            session
+            for session in deck.sessions.all()
+            if session.managed and session.parent is None and (session.members or not workspaces)
+        ]
+    asks = one is None and bool(sessions) and not yes
+    looked = [deck.removing.plan(session) for session in sessions] if dry_run or asks else []
+    if dry_run or (asks and not json):
+        _show_plans(looked, json, noun)
     if dry_run:
-        _show_plans([deck.removing.plan(session) for session in sessions], json)
         return
-    if everything and sessions and not yes:
-        if not json:
-            _show_plans([deck.removing.plan(session) for session in sessions], json)
-        _ask("rm all", f"Remove {len(sessions)} sessions?")
-    if everything:
-        _remove_all(deck, sessions, force, json)
-        return
-    (session,) = sessions
-    _report(deck, [deck.removing.remove(session, force=force)], (), json)
+    if asks:
+        _ask("workspace rm all" if workspaces else "rm all", _question(looked, force, noun))
+    if one is None:
+        _remove_all(deck, sessions, force, json, noun)
+    else:
+        _report(deck, [deck.removing.remove(one, force=force)], (), json, noun)
+
+
+def _question(looked: Sequence[RemovalPlan], force: bool, noun: str) -> str:
+    """What is asked: how many would go, and which stay because of their work.
+
+    Raises:
+        Refused: All would stay.
+    """
+    staying = [plan.session.label for plan in looked if plan.forbidden or (plan.risks and not force)]
+    going = len(looked) - len(staying)
+    if not going:
+        raise Refused(f"no {noun} can go: all hold work that exists nowhere else", "--force removes them all the same")
+    question = f"Remove {going} {noun}{'s' * (going != 1)}?"
+    if not staying:
+        return question
+    labels = ", ".join(one_line(label) for label in staying)
+    one = len(staying) == 1
+    return f"{labels} {'stays' if one else 'stay'}, because of the work in {'it' if one else 'them'}. {question}"
 
 
 def _ask(verb: str, question: str) -> None:
@@ -61,7 +104,7 @@ def _ask(verb: str, question: str) -> None:
         raise DeckError("nothing was done", code="aborted")
 
 
-def _remove_all(deck: Deck, sessions: Sequence[Session], force: bool, json: bool) -> None:
+def _remove_all(deck: Deck, sessions: Sequence[Session], force: bool, json: bool, noun: str) -> None:
     removed, failed = [], []
     here = deck.sessions.here()
     # The one that this command runs in comes last: its terminal, and so this process, ends with it.
@@ -70,14 +113,16 @@ def _remove_all(deck: Deck, sessions: Sequence[Session], force: bool, json: bool
             removed.append(deck.removing.remove(session, force=force))
         except DeckError as error:
             failed.append((session, error))
-    _report(deck, removed, failed, json)
+    _report(deck, removed, failed, json, noun)
     if failed:
         words = "; ".join(error.message for _, error in failed)
         kind = Refused if any(isinstance(error, Refused) for _, error in failed) else DeckError
         raise kind(words, failed[0][1].hint)
 
 
-def _report(deck: Deck, removed: Sequence[Operation], failed: Sequence[tuple[Session, DeckError]], json: bool) -> None:
+def _report(
+    deck: Deck, removed: Sequence[Operation], failed: Sequence[tuple[Session, DeckError]], json: bool, noun: str
+) -> None:
     removed_ids = {operation.id for operation in removed}
     for entry in deck.trash.entries():
         for path in (path for part in entry.parts for path in part.dropped if entry.id in removed_ids):
@@ -100,26 +145,20 @@ def _report(deck: Deck, removed: Sequence[Operation], failed: Sequence[tuple[Ses
     elif removed:
         output.say("  → devdeck trash")
     elif not failed:
-        output.say("no sessions")
+        output.say(f"no {noun}s")
 
 
-def _show_plans(plans: Sequence[RemovalPlan], json: bool) -> None:
+def _show_plans(looked: Sequence[RemovalPlan], json: bool, noun: str) -> None:
     if json:
-        output.document({"plans": [_plan_view(plan) for plan in plans]})
+        output.document({"plans": [_plan_view(plan) for plan in looked]})
         return
-    for plan in plans:
+    for plan in looked:
         if plan.forbidden:
             output.say(f"can't remove {one_line(plan.session.label)}: {one_line(plan.forbidden)}")
             continue
-        output.say(f"would remove {one_line(plan.session.label)}:")
-        for step in plan.steps:
-            output.say(f"  - {one_line(step)}")
-        for risk in plan.risks:
-            output.say(f"  {output.styled('!', 'warn')} {one_line(risk)}")
-        for note in plan.notes:
-            output.say(f"    {output.styled(one_line(note), 'dim')}")
-    if not plans:
-        output.say("no sessions")
+        plans.show(f"would remove {plan.session.label}:", plan.steps, warnings=plan.risks, notes=plan.notes)
+    if not looked:
+        output.say(f"no {noun}s")
 
 
 def _plan_view(plan: RemovalPlan) -> dict[str, Any]:
@@ -147,9 +186,7 @@ def undo(deck: Deck, force: bool, dry_run: bool, json: bool) -> None:
         if json:
             output.document({"operation": views.operation_view(operation), "plan": list(steps)})
             return
-        output.say(f"would take back: {operation.verb} {one_line(operation.label)}")
-        for step in steps:
-            output.say(f"  - {one_line(step)}")
+        plans.show(f"would take back: {operation.verb} {operation.label}", steps)
         return
     operation = deck.history.undo(force=force)
     if json:
@@ -191,12 +228,18 @@ def list_(deck: Deck, json: bool) -> None:
             (entry.session.repository, ""),
             (output.age(now - entry.at), ""),
             (size_words(entry.size), ""),
-            ("never" if entry.expires_at is None else f"in {output.age(max(0.0, entry.expires_at - now))}", "dim"),
+            ("never" if entry.expires_at is None else f"in {_left(entry.expires_at - now)}", "dim"),
             (entry.id[:8], "dim"),
         ]
         for entry in entries
     ]
     output.table(("LABEL", "REPOSITORY", "AGE", "SIZE", "EXPIRES", "ID"), rows)
+
+
+def _left(seconds: float) -> str:
+    """Time that is left, in words; rounded to days, so that what was just removed has all of them before it."""
+    days = round(seconds / 86400)
+    return f"{days}d" if days >= 2 else output.age(max(0.0, seconds))
 
 
 @trash.command()
@@ -212,12 +255,12 @@ def show(deck: Deck, name: str, json: bool) -> None:
         output.document(entry_view(entry))
         return
     output.say(f"{output.styled(one_line(entry.session.label), 'bold')}  {entry.id}")
-    output.say(f"removed {output.iso(entry.at)}, {size_words(entry.size)}")
-    output.say(f"kept until {output.iso(entry.expires_at) or 'it is dropped'}")
+    output.say(f"removed {output.moment(entry.at)}, {size_words(entry.size)}")
+    output.say(f"kept until {'it is dropped' if entry.expires_at is None else output.moment(entry.expires_at)}")
     if entry.folder is not None:
         output.say(f"folder: {one_line(entry.folder)}")
     for part in entry.parts:
-        output.say(f"{one_line(part.member.repository)}: {one_line(part.member.worktree)}")
+        output.say(f"{one_line(part.member.repository)}: {output.from_home(one_line(part.member.worktree))}")
         if part.folder is not None:
             output.say(f"  files: {one_line(part.folder)}")
         if part.branch_tip is not None:
@@ -242,9 +285,7 @@ def restore(deck: Deck, name: str, label: str | None, dry_run: bool, json: bool)
         if json:
             output.document({"label": plan.session.label, "worktree": plan.session.worktree, "plan": list(plan.steps)})
             return
-        output.say(f"would bring back {one_line(plan.session.label)}:")
-        for step in plan.steps:
-            output.say(f"  - {one_line(step)}")
+        plans.show(f"would bring back {plan.session.label}:", plan.steps)
         return
     session = deck.trash.restore(entry, label)
     lost = [path for part in entry.parts for path in part.dropped]
@@ -258,7 +299,8 @@ def restore(deck: Deck, name: str, label: str | None, dry_run: bool, json: bool)
             }
         )
         return
-    output.say(f"brought back {output.styled(one_line(session.label), 'bold')} in {one_line(session.worktree)}")
+    place = output.from_home(one_line(session.worktree))
+    output.say(f"brought back {output.styled(one_line(session.label), 'bold')} in {place}")
     for path in lost:
         output.note(f"devdeck: {one_line(path)} was over the limit of ignored files and is not kept")
     output.say(f"  → devdeck open {shlex.quote(session.label)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -123,9 +122,9 @@ def _show(state: SessionState, members: Sequence[SessionState], changed: int | N
     session = state.session
     kind = str(session.kind) + ("" if session.managed else ", made by others")
     _line("", [(session.label, "bold"), (f"  {kind} in {session.repository}", "dim")])
-    _line("folder" if members else "worktree", [(_home(session.worktree), "")])
+    _line("folder" if members else "worktree", [(output.from_home(session.worktree), "")])
     if session.parent is None and not members:
-        _line("repository", [(_home(session.repository_path), "")])
+        _line("repository", [(output.from_home(session.repository_path), "")])
     _line("branch", _branch(state))
     _line("changes", _changes(state, changed))
     for part in members:
@@ -150,11 +149,6 @@ def _line(key: str, cells: Sequence[Cell]) -> None:
 
     text = "".join(output.styled(one_line(text), style) for text, style in cells)
     output.say(f"{output.styled(f'  {key:<{KEY}}  ', 'dim')}{text}" if key else text)
-
-
-def _home(path: str) -> str:
-    home = os.path.expanduser("~")
-    return "~" + path[len(home) :] if path.startswith(f"{home}/") else path
 
 
 def _since(at: float | None) -> str:

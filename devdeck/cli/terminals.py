@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import complete, output
+from devdeck.cli import complete, output, plans
 from devdeck.cli.going import go
 from devdeck.errors import DeckError, NotFound, UsageError
 
@@ -36,9 +36,7 @@ def open_(deck: Deck, label: str | None, dry_run: bool, json: bool) -> None:
         if json:
             output.document({"session": session.label, "plan": list(steps)})
         else:
-            output.say(f"would open {session.label}:")
-            for step in steps:
-                output.say(f"  - {step}")
+            plans.show(f"would open {session.label}:", steps)
         return
     handoff = deck.terminals.hand_off(session)
     if json:
@@ -127,18 +125,21 @@ def restore(deck: Deck, labels: tuple[str, ...], everything: bool, dry_run: bool
 
 
 def _plan_restore(deck: Deck, sessions: tuple[Session, ...], json: bool) -> None:
-    plans: list[tuple[str, str, str | None]] = []
+    planned: list[tuple[str, str, str | None]] = []
     for session in sessions:
         try:
-            plans.append((session.label, deck.terminals.plan_restore(session), None))
+            planned.append((session.label, deck.terminals.plan_restore(session), None))
         except DeckError as failure:
-            plans.append((session.label, "", failure.message))
+            planned.append((session.label, "", failure.message))
     if json:
-        output.document({"plans": [{"label": label, "step": step or None, "error": e} for label, step, e in plans]})
+        output.document({"plans": [{"label": label, "step": step or None, "error": e} for label, step, e in planned]})
         return
-    for label, step, error in plans:
-        output.say(f"{label}: {error or (f'would {step}' if step else 'alive already')}")
-    if not plans:
+    for label, step, error in planned:
+        if step:
+            plans.show(f"would restore {label}:", (step,))
+        else:
+            output.say(f"not restored: {label}: {error}" if error else f"alive already: {label}")
+    if not planned:
         output.say("no sessions")
 
 

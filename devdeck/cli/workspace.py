@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import complete, output, views
+from devdeck.cli import complete, output, plans, removing, views
 from devdeck.cli.made import trusted_plan
 from devdeck.cli.verbs import Verbs
-from devdeck.errors import DeckError, Refused, UsageError
+from devdeck.errors import UsageError
 from devdeck.model import Session, SessionKind
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.live import RemovalPlan
     from devdeck.starting import StartPlan
 
 
@@ -168,15 +167,7 @@ def _plan(session: Session, steps: tuple[str, ...], warnings: tuple[str, ...], j
             {"plan": list(steps), "worktree": session.worktree, "members": members, "warnings": list(warnings)}
         )
         return
-    _steps(f"would start {session.label}:", steps, warnings)
-
-
-def _steps(title: str, steps: tuple[str, ...], warnings: tuple[str, ...]) -> None:
-    output.say(title)
-    for step in steps:
-        output.say(f"  - {step}")
-    for warning in warnings:
-        output.say(f"  ! {warning}")
+    plans.show(f"would start {session.label}:", steps, warnings=warnings)
 
 
 def _view(deck: Deck, session: Session) -> dict[str, Any]:
@@ -278,70 +269,23 @@ def _require(session: Session, verb: str) -> Session:
 
 @workspace.command(short_help="Remove a workspace (or `all`), into the trash.")
 @click.argument("target", shell_complete=complete.workspaces_or_all)
-@click.option("-f", "--force", is_flag=True, help="Remove although work would go; it is kept in the trash.")
+@click.option("-f", "--force", is_flag=True, help="Remove although it holds work that exists nowhere else.")
 @click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
 @output.dry_run_option
 @output.json_option
 @output.with_deck
 def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: bool) -> None:
-    """Remove a workspace (or `all` of them): its worktrees, its own branches and its tmux session."""
-    everything = target.lower() == "all"
-    if everything:
-        found = [session for session in deck.store.sessions() if session.kind is SessionKind.WORKSPACE]
-    else:
-        found = [_require(deck.sessions.find(target), "rm")]
-    if dry_run or (everything and found and not yes and not json):
-        _removal_plans([deck.removing.plan(session) for session in found], json)
-    if dry_run:
-        return
-    if everything and found and not yes:
-        _ask(f"Remove {len(found)} workspaces?")
-    removed, failed = [], []
-    here = deck.sessions.here()
-    # The one that this command runs in comes last: its terminal, and so this process, ends with it.
-    for session in sorted(found, key=lambda session: session.id == here):
-        try:
-            removed.append(deck.removing.remove(session, force=force))
-        except DeckError as error:
-            if not everything:
-                raise
-            failed.append(error)
-    if json:
-        output.document({"removed": [views.operation_view(operation) for operation in removed]})
-    else:
-        for operation in removed:
-            output.say(f"removed {output.styled(operation.label, 'bold')}")
-        if not found:
-            output.say("no workspaces")
-    if failed:
-        kind = Refused if any(isinstance(error, Refused) for error in failed) else DeckError
-        raise kind("; ".join(error.message for error in failed), failed[0].hint)
+    """Remove a workspace (or `all` of them): its worktrees, its own branches and its tmux session go to the trash.
 
-
-def _ask(question: str) -> None:
-    """Ask; everything but a yes ends the verb with status 1."""
-    if not os.isatty(0):
-        raise DeckError("`workspace rm all` asks before it removes", "add --yes", code="confirm")
-    if not click.confirm(question, err=True):
-        raise DeckError("nothing was done", code="aborted")
-
-
-def _removal_plans(plans: Sequence[RemovalPlan], json: bool) -> None:
-    if json:
-        entries = [
-            {
-                "label": plan.session.label,
-                "steps": list(plan.steps),
-                "risks": list(plan.risks),
-                "notes": list(plan.notes),
-                "forbidden": plan.forbidden or None,
-            }
-            for plan in plans
-        ]
-        output.document({"plans": entries})
-        return
-    for plan in plans:
-        against = (plan.forbidden,) if plan.forbidden else plan.risks
-        _steps(f"would remove {plan.session.label}:", plan.steps, (*against, *plan.notes))
-    if not plans:
-        output.say("no workspaces")
+    Refuses (exit status 4) where uncommitted work, or commits that exist nowhere else, would go; with --force that
+    goes to the trash too. `devdeck undo` brings the last one back, `devdeck trash` lists all.
+    """
+    removing.remove_sessions(
+        deck,
+        None if target.lower() == "all" else _require(deck.sessions.find(target), "rm"),
+        workspaces=True,
+        force=force,
+        yes=yes,
+        dry_run=dry_run,
+        json=json,
+    )

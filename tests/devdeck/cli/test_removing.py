@@ -16,7 +16,7 @@ from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
 from tests.devdeck.cli.test_contract import Cli
 from tests.devdeck.removal_support import hidden, make_session
-from tests.git_support import write
+from tests.git_support import make_repository, write
 
 
 @pytest.fixture
@@ -76,6 +76,37 @@ def test_rm_all_asks(cli: Cli, deck: Deck, repository: Path) -> None:
     assert status == 0, said
     assert deck.store.sessions() == ()
     assert cli("rm", "all", "--yes").stdout == "no sessions\n"
+
+
+def test_rm_all_says_what_stays(cli: Cli, deck: Deck, repository: Path) -> None:
+    """C27."""
+    for label in ("one", "two"):
+        make_session(deck, repository, label)
+    write(Path(deck.sessions.find("two").worktree), {"notes.md": "precious\n"})
+    status, said = answered(cli, "n\n", "rm", "all")
+    assert "two stays, because of the work in it. Remove 1 session?" in said
+    assert "Remove 2 sessions?" in answered(cli, "n\n", "rm", "all", "--force")[1]
+    assert answered(cli, "\x03", "rm", "all")[1].endswith("\r\ndevdeck: interrupted\r\n")
+    write(Path(deck.sessions.find("one").worktree), {"notes.md": "precious\n"})
+    status, said = answered(cli, "", "rm", "all")
+    assert status == 4
+    assert "no session can go" in said
+    assert len(deck.store.sessions()) == 2
+
+
+def test_plans_tell_folders_from_home_and_what_comes_again_once(cli: Cli, home: Path, tmp_path: Path) -> None:
+    for name in ("api", "web"):
+        make_repository(tmp_path / "code" / name)
+    cli("workspace", "start", "both", "-p", str(tmp_path / "code"))
+    said = cli("workspace", "rm", "both", "--dry-run").stdout
+    assert "  - keep its commits and files in hidden references (2 times)\n" in said
+    assert "  - delete the branch both (2 times)\n" in said
+    assert f"{home}/" not in said
+    assert "~/" in said
+    assert cli("workspace", "rm", "both").stdout == "removed both\n  → devdeck undo\n"
+    row = cli("trash").stdout.splitlines()[1].split()
+    assert row[-3:-1] == ["in", "30d"]
+    assert cli("workspace", "rm", "all", "--yes").stdout == "no workspaces\n"
 
 
 def test_rm_all_goes_on_past_what_it_refuses(cli: Cli, deck: Deck, repository: Path) -> None:
