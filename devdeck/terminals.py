@@ -15,7 +15,7 @@ import msgspec
 from backends.base import BackendError
 from devdeck import discover, layouts, owner
 from devdeck.boundary import translated
-from devdeck.errors import DeckError, NotFound
+from devdeck.errors import DeckError, NotFound, Refused
 from devdeck.journal import Journal
 from devdeck.labels import folder_name
 from devdeck.live import Delivery, Handoff
@@ -382,7 +382,7 @@ class Terminals:
             try:
                 return self._send(session, text, matched.get(session.id), force=force, wait=wait, given_up=given_up)
             except DeckError as error:
-                return _not_sent(session, error)
+                return _not_sent(session, error, may_force=wait is None and error.code == Refused.code)
 
         if not sessions:
             return ()
@@ -394,7 +394,7 @@ class Terminals:
                 raise
 
 
-def _not_sent(session: Session, error: DeckError) -> Delivery:
+def _not_sent(session: Session, error: DeckError, *, may_force: bool) -> Delivery:
     return Delivery(
         session_id=session.id,
         label=session.label,
@@ -403,6 +403,7 @@ def _not_sent(session: Session, error: DeckError) -> Delivery:
         error=error.message,
         hint=error.hint,
         code=error.code,
+        may_force=may_force,
     )
 
 

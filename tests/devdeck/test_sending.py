@@ -235,6 +235,7 @@ def test_many_get_it_at_once_and_each_is_reported(deck: Deck, repository: Path, 
         ("s4", True, ""),
         ("s5", True, ""),
     ]
+    assert [each.label for each in report if each.may_force] == ["s1"]
     for number in (0, 3, 4, 5):
         pane = pane_of(deck, sessions[number])
         until(lambda pane=pane: "42" in shown(deck, pane).splitlines())  # type: ignore[misc]
