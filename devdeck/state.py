@@ -107,6 +107,21 @@ class StateHub:
 
         Ids that are not known (any more) and fields that stay equal are passed over.
         """
+        sessions, changed = self._patched(patches)
+        if changed:
+            self._replace(Changes(changed), sessions=sessions)
+
+    def confirm(self, patches: Mapping[str, Mapping[str, Any]]) -> None:
+        """As `update`, with values that say what is known already, read anew: nobody is told.
+
+        A fact is younger then, which is seen when ages are next drawn; telling of it would draw everything each time.
+        """
+        sessions, changed = self._patched(patches)
+        if changed:
+            self._state = msgspec.structs.replace(self._state, sessions=sessions)
+
+    def _patched(self, patches: Mapping[str, Mapping[str, Any]]) -> tuple[Mapping[str, SessionState], frozenset[str]]:
+        """Session states with other fields, and the ids of those that differ."""
         new = dict(self._state.sessions)
         changed: set[str] = set()
         for id_, fields in patches.items():
@@ -117,8 +132,7 @@ class StateHub:
             if fields:
                 new[id_] = msgspec.structs.replace(before, **fields)
                 changed.add(id_)
-        if changed:
-            self._replace(Changes(frozenset(changed)), sessions=MappingProxyType(new))
+        return MappingProxyType(new), frozenset(changed)
 
     def set_host(self, sample: HostSample) -> None:
         """Replace the host's sample."""

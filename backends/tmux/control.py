@@ -66,6 +66,7 @@ class ControlClient:
         self._pending: deque[_Pending] = deque()
         self._reason = "not started"
         self._exit_reason = ""
+        self._listed: tuple[list[bytes], tuple[Terminal, ...]] = ([], ())
 
     # -- asking
 
@@ -111,12 +112,15 @@ class ControlClient:
         return list(reply.lines)
 
     async def terminals(self, *, detail: bool = True, timeout: float = 5.0) -> tuple[Terminal, ...]:
-        """All sessions of the server, as `TmuxServer.terminals` gives them."""
+        """All sessions of the server, as `TmuxServer.terminals` gives them; the same tuple while tmux says the same."""
         panes, clients = await asyncio.gather(
             self.command("list-panes", "-a", "-F", panes_format(detail=detail), timeout=timeout),
             self.command("list-clients", "-F", CLIENTS_FORMAT, timeout=timeout),
         )
-        return parse_terminals([*panes, *clients])
+        lines = [*panes, *clients]
+        if lines != self._listed[0]:
+            self._listed = (lines, parse_terminals(lines))
+        return self._listed[1]
 
     async def capture(self, pane_id: str, *, timeout: float = 5.0) -> tuple[str, ...]:
         """What the pane shows now, with its colours, as `TmuxServer.capture` gives it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from pathlib import Path
 
 from devdeck import discover
 from devdeck.collect.base import Pace, wait_for
@@ -36,6 +37,8 @@ class Census:
         self._terminals_error = ""
         self._nudge = asyncio.Event()
         self._marks: tuple[object, ...] = ()
+        self._commons: dict[str, Path] = {}
+        self._commons_turn = -1
         self.on_store_change: Callable[[], None] = lambda: None
 
     def nudge(self) -> None:
@@ -45,6 +48,9 @@ class Census:
 
     def terminals_seen(self, terminals: tuple[Terminal, ...], error: str = "") -> None:
         """Take over what the tmux collector saw."""
+        if terminals is self._terminals and self._terminals_at is not None and not (error or self._terminals_error):
+            self._terminals_at = self._clock()
+            return
         places = [(terminal.id, terminal.path, terminal.devdeck_id) for terminal in terminals]
         before = [(terminal.id, terminal.path, terminal.devdeck_id) for terminal in self._terminals]
         self._terminals_error = error
@@ -71,7 +77,9 @@ class Census:
     def _look(self, before: tuple[object, ...]) -> tuple[tuple[object, ...], tuple[Session, ...] | None]:
         known = self._store.repositories()
         turn = int(self._clock() / WHOLE_LOOK)
-        marks = (self._store.change_count(), turn, known, *(_worktrees_mark(path) for _, path in known))
+        if turn != self._commons_turn:
+            self._commons, self._commons_turn = {}, turn
+        marks = (self._store.change_count(), turn, known, *(self._worktrees_mark(path) for _, path in known))
         if marks == before:
             return marks, None
         return marks, discover.find_sessions(self._store.sessions(), known, self._terminals)
@@ -92,13 +100,18 @@ class Census:
             patches[session.id] = {"terminal": fact}
         self._hub.update(patches)
 
+    def _worktrees_mark(self, root: str) -> int:
+        """A value that changes when git adds a linked worktree to a repository or takes one away: one `stat`.
 
-def _worktrees_mark(root: str) -> int:
-    """A value that changes when git adds a linked worktree to a repository or takes one away: one `stat`."""
-    common = repository.common_dir(root)
-    if common is None:
-        return 0
-    try:
-        return (common / "worktrees").stat().st_mtime_ns
-    except OSError:
-        return 1
+        Where a repository keeps its worktrees is read once a turn: each file opened there wakes whoever watches it.
+        """
+        folder = self._commons.get(root)
+        if folder is None:
+            common = repository.common_dir(root)
+            if common is None:
+                return 0
+            folder = self._commons[root] = common / "worktrees"
+        try:
+            return folder.stat().st_mtime_ns
+        except OSError:
+            return 1

@@ -99,9 +99,13 @@ class TerminalCollector:
 
     async def _remember_layouts(self) -> None:
         """Have the layouts remembered that differ from those seen before, until cancelled."""
+        looked: object = None
         while self._remember is not None:
             await asyncio.sleep(REMEMBER)
             states = self._hub.state.sessions
+            if states is looked:
+                continue
+            looked = states
             for gone in self._seen.keys() - states.keys():
                 del self._seen[gone]
             for id_, state in states.items():

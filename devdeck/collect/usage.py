@@ -18,7 +18,7 @@ TICK, TICK_IDLE = 2.0, 5.0
 
 
 CONFIRM = 11.0
-"""Seconds after which a sample that looks the same is passed on all the same, so that its age stays true."""
+"""Seconds after which a sample that looks the same is taken over all the same, so that its age stays true."""
 
 
 class UsageCollector:
@@ -58,19 +58,24 @@ class UsageCollector:
 
     def _take(self, samples: dict[str, Sample]) -> None:
         patches: dict[str, dict[str, Sample | None]] = {}
+        confirmed: dict[str, dict[str, Sample]] = {}
         sessions = self._hub.state.sessions
         samples = _with_workspaces(samples, sessions)
         for id_, sample in samples.items():
             if id_ in sessions:
                 self._rings.setdefault(id_, Ring()).append(sample)
-                if _differs(sessions[id_].sample, sample):
+                before = sessions[id_].sample
+                if _differs(before, sample):
                     patches[id_] = {"sample": sample}
+                elif before is not None and sample.at - before.at >= CONFIRM:
+                    confirmed[id_] = {"sample": sample}
         for id_, state in sessions.items():
             if id_ not in samples and state.sample is not None:
                 patches[id_] = {"sample": None}
         for gone in self._rings.keys() - sessions.keys():
             del self._rings[gone]
         self._hub.update(patches)
+        self._hub.confirm(confirmed)
 
 
 def _roots(sessions: Mapping[str, SessionState]) -> dict[str, list[int]]:
@@ -118,9 +123,7 @@ def _with_workspaces(samples: dict[str, Sample], sessions: Mapping[str, SessionS
 
 def _differs(before: Sample | None, after: Sample) -> bool:
     """Whether a reader of the list could see a difference: an idle session must not cause repaints."""
-    if before is None or after.at - before.at >= CONFIRM:
-        return True
-    return (
+    return before is None or (
         abs(before.cpu - after.cpu) >= 0.5
         or abs(before.memory - after.memory) >= 1 << 20
         or before.processes != after.processes

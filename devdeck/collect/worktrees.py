@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from typing import Any
 
 from devdeck import members
 from devdeck.collect.base import Pace, wait_for
@@ -30,6 +31,8 @@ FOLDERS_AGE = 30.0
 """Seconds after which a worktree that changes again has its watched folders listed anew: it may have new ones."""
 
 TIMEOUT = 20.0
+
+_Tell = Callable[[Mapping[str, Mapping[str, Any]]], None]
 
 
 class GitCollector:
@@ -150,7 +153,8 @@ class GitCollector:
                 id_: Fact(value=state.git.value, at=now)
                 for id_, state in self._hub.state.sessions.items()
                 if id_ in covered and id_ not in self._dirty and state.git.value is not None and not state.git.error
-            }
+            },
+            self._hub.confirm,
         )
 
     async def _worker(self, watcher: watch.FolderWatcher) -> None:
@@ -211,12 +215,13 @@ class GitCollector:
         if state is None:
             return
         before = state.git
-        # An equal answer moves the age only when somebody could see it: otherwise each look would be a repaint.
+        # An equal answer is told only of the selected session, whose diff may be another one all the same.
         if before.value == fact.value and not before.error and not fact.error and self._rank(session_id) > 0:
-            fact = Fact(value=before.value, at=fact.at)
-        self._tell({session_id: fact})
+            self._tell({session_id: Fact(value=before.value, at=fact.at)}, self._hub.confirm)
+        else:
+            self._tell({session_id: fact}, self._hub.update)
 
-    def _tell(self, facts: dict[str, Fact[GitFacts]]) -> None:
+    def _tell(self, facts: dict[str, Fact[GitFacts]], tell: _Tell) -> None:
         """Publish facts of worktrees, and with them those of the workspaces that they are part of."""
         known = self._hub.state.sessions
         patches = {id_: {"git": fact} for id_, fact in facts.items()}
@@ -226,7 +231,7 @@ class GitCollector:
                 continue
             parts = [facts.get(id_, known[id_].git) for id_ in workspace.session.member_ids]
             patches[workspace.session.id] = {"git": members.git_of(workspace.session, parts)}
-        self._hub.update(patches)
+        tell(patches)
 
     async def _watch(self, session: Session, watcher: watch.FolderWatcher) -> None:
         loop = asyncio.get_running_loop()

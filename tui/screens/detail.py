@@ -190,6 +190,12 @@ class DetailPane(Container):
         repository = clean(state.session.repository, 40) if state is not None else ""
         self.border_subtitle = Content(repository)
 
+    def grow_older(self, state: SessionState | None) -> None:
+        """Time has passed; see `SessionTab.grow_older`."""
+        self._state = state
+        for tab in self._tabs.values():
+            tab.grow_older(state)
+
 
 def marks(state: SessionState) -> dict[str, Line]:
     """What each tab's name is followed by."""

@@ -34,8 +34,10 @@ from tui.widgets.session_order import Sort
 from tui.widgets.spans import clean
 from tui.widgets.status_bar import StatusBar
 
-RESTING = 5
-"""Beats of the clock between two looks at ages while nothing on screen runs."""
+RESTING, LONGEST = 4, 7
+"""Beats of the clock after which ages are shown anew while nothing on screen runs: together with other news, and alone.
+
+What is drawn together costs one frame."""
 SPIN = 0.25
 """Seconds between two turns of the spinner, while something is under way."""
 
@@ -145,7 +147,10 @@ class MainScreen(Screen[None]):
                 self._show_selected()
         if changes.host or self.sessions.selected in changes.sessions:
             self.graphs.show(self._deck, self.selected)
-        self._show_status()
+        if self._ages >= RESTING:
+            self._tick()
+        else:
+            self._show_status()
 
     def _show_all(self) -> None:
         self.sessions.show(self._deck.state, self._deck.now())
@@ -179,11 +184,13 @@ class MainScreen(Screen[None]):
         self._ages += 1
         states = self._deck.state.sessions
         running = any(states[id_].running for id_ in self.sessions.visible_ids() if id_ in states)
-        if running or self._ages % RESTING == 0:
+        if running or self._ages >= LONGEST:
             self._tick()
 
     def _tick(self) -> None:
+        self._ages = 0
         self.sessions.show(self._deck.state, self._deck.now())
+        self.detail.grow_older(self.selected)
         self._show_status()
 
     def _busy_changed(self) -> None:

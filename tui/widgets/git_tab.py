@@ -211,7 +211,6 @@ class GitTab(SessionTab):
         self._asked: Fact[GitFacts] | None = None
         self._text: str | None = None
         self._due: Timer | None = None
-        self._clock: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Facts, paths, diff."""
@@ -237,8 +236,6 @@ class GitTab(SessionTab):
             self._show_paths(())
             self.view.scroll_home(animate=False)
             self.view.say(message_lines("… reading git") if self.state else message_lines("No session selected"))
-        if self._clock is None:
-            self._clock = self.set_interval(1.0, self.render_facts, name="git-ages")
         self.render_facts()
         if self.state is None or self.state.git == self._asked or self._due is not None:
             return
@@ -248,11 +245,14 @@ class GitTab(SessionTab):
             self._due = self.set_timer(REFRESH, self._look, name="git-look")
 
     def hidden(self) -> None:
-        """Stop timers; git is asked again when shown."""
-        for timer in (self._due, self._clock):
-            if timer is not None:
-                timer.stop()
-        self._due = self._clock = self._asked = None
+        """Stop the timer; git is asked again when shown."""
+        if self._due is not None:
+            self._due.stop()
+        self._due = self._asked = None
+
+    def ages(self) -> None:
+        """Show the age of the facts."""
+        self.render_facts()
 
     def _look(self) -> None:
         self._due = None

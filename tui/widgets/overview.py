@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
 from devdeck.live import LiveDeck
 from devdeck.model import (
@@ -286,7 +285,6 @@ class OverviewTab(SessionTab):
         self._operations: tuple[Operation, ...] | None = None
         self._problem: tuple[str, str] | None = None
         self._asked: tuple[object, ...] = ()
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """One list of lines."""
@@ -305,8 +303,6 @@ class OverviewTab(SessionTab):
             self._commits = self._operations = self._problem = None
             self._asked = ()
             self.query_one(OverviewLines).scroll_home(animate=False)
-        if self._timer is None:
-            self._timer = self.set_interval(1.0, self.render_facts, name="overview-ages")
         state = self.state
         if state is not None:
             head = state.git.value.head if state.git.value is not None else None
@@ -318,11 +314,12 @@ class OverviewTab(SessionTab):
         self.render_facts()
 
     def hidden(self) -> None:
-        """Stop counting ages."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
+        """Ask again when shown."""
         self._asked = ()
+
+    def ages(self) -> None:
+        """Show all ages as of now."""
+        self.render_facts()
 
     @staticmethod
     async def _ask(deck: LiveDeck, session_id: str) -> tuple[tuple[Commit, ...], tuple[Operation, ...]]:

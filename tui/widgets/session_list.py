@@ -8,6 +8,7 @@ Sessions can be marked, for what is done to many at once.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -162,9 +163,18 @@ class SessionList(LineView):
             now: UNIX seconds, for ages.
         """
         before, self._state, self._now = self._state, state, now
-        if before.sessions is not state.sessions or before.loaded != state.loaded:
+        if before.loaded != state.loaded or not self._stays(before.sessions, state.sessions):
             self._arrange()
         self._repaint()
+
+    def _stays(self, before: Mapping[str, SessionState], after: Mapping[str, SessionState]) -> bool:
+        """Whether rows, their order and the columns stay as they are: only ages and readings differ, if anything."""
+        if before is after:
+            return True
+        by_cpu = self.sort == "cpu"
+        return before.keys() == after.keys() and all(
+            state is (old := before[id_]) or _differs_by_ages(old, state, by_cpu) for id_, state in after.items()
+        )
 
     def set_filter(self, text: str) -> None:
         """Show only sessions whose label, branch or repository matches every word; empty shows all."""
@@ -280,7 +290,7 @@ class SessionList(LineView):
         """Take note of cells on screen that grew with time alone: durations, and ages of what became stale."""
         changed = False
         for id_ in self.visible_ids():
-            state, before = self._wants[id_]
+            state, before = self._state.sessions[id_], self._wants[id_][1]
             want = rows.wanted(state, self._now)
             if want != before:
                 self._wants[id_] = (state, want)
@@ -570,3 +580,18 @@ class SessionList(LineView):
     def on_resize(self, event: events.Resize) -> None:
         """Tell which rows are on screen now (rows are laid out by the base's own handler)."""
         self._tell_view()
+
+
+def _differs_by_ages(old: SessionState, new: SessionState, by_cpu: bool) -> bool:
+    """Whether all that differs is when facts were read, and a reading of CPU and memory unless rows go by it."""
+    return (
+        old.session is new.session
+        and old.jobs is new.jobs
+        and old.run is new.run
+        and old.terminal is new.terminal
+        and (old.git.value is new.git.value or old.git.value == new.git.value)
+        and old.git.error == new.git.error
+        and (old.git.at is None) == (new.git.at is None)
+        and (old.sample is None) == (new.sample is None)
+        and (old.sample is new.sample or not by_cpu)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from devdeck.model import Sample, SessionState
 from devdeck.state import DeckState
@@ -20,6 +20,8 @@ _NAMES = {"store": "store", "git": "git", "tmux": "tmux", "jobs": "jobs", "metri
 
 class StatusBar(Bar):
     """One row that says how the deck is; a click on trouble tells the whole of it."""
+
+    _told: tuple[object, list[str]] = (None, [])
 
     def show(
         self,
@@ -66,20 +68,20 @@ class StatusBar(Bar):
             left.append(Part((Span(" "), *overall(state))))
         mine = usage(selected.sample) if values and selected is not None and selected.sample is not None else ()
         room = self.view_width - min(24, sum(width_of(part.spans) for part in left))
-        right = next((spans for spans in variants(state, mine) if width_of(spans) <= room), ())
+        if self._told[0] is not state.sessions:
+            self._told = (state.sessions, statuses(state))
+        right = next((spans for spans in variants(state, self._told[1], mine) if width_of(spans) <= room), ())
         self.say(left, (Part(right),))
 
 
-def variants(state: DeckState, mine: Line) -> tuple[Line, ...]:
+def variants(state: DeckState, names: list[str], mine: Line) -> Iterator[Line]:
     """The right side, the fullest first; the first one that fits is shown."""
-    full, short = counts(state), counts(state, words=False)
-    return (
-        line(mine, full, host(state)),
-        line(mine, counts(state, total=False), host(state)),
-        line(mine, short, host(state)),
-        line(mine, short),
-        short,
-    )
+    yield line(mine, counts(state, names), host(state))
+    yield line(mine, counts(state, names, total=False), host(state))
+    short = counts(state, names, words=False)
+    yield line(mine, short, host(state))
+    yield line(mine, short)
+    yield short
 
 
 def overall(state: DeckState) -> Line:
@@ -110,11 +112,10 @@ def troubles(state: DeckState, now: float) -> tuple[tuple[str, Line], ...]:
     return tuple(found)
 
 
-def counts(state: DeckState, *, total: bool = True, words: bool = True) -> Line:
-    """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 to look at`."""
+def counts(state: DeckState, names: list[str], *, total: bool = True, words: bool = True) -> Line:
+    """`5 sessions  ● 1 running  ✗ 1 failed  ! 1 to look at`, from the names of all statuses."""
     if not state.loaded:
         return ()
-    names = statuses(state)
     spans: list[Span] = []
     if total and words:
         spans.append(Span(f" {len(names)} session{'' if len(names) == 1 else 's'}", Tone.MUTED))

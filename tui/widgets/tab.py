@@ -64,6 +64,21 @@ class SessionTab(Container):
         if self.shown and self.is_mounted:
             self._apply()
 
+    def grow_older(self, state: SessionState | None) -> None:
+        """Time has passed: the same facts, or the same read anew.
+
+        Args:
+            state: The selected session as it is known now.
+        """
+        if (state.session.id if state is not None else None) != self.session_id:
+            return
+        self.state = state
+        if self.shown and self.is_mounted and self._applied == self.session_id:
+            self.ages()
+
+    def ages(self) -> None:
+        """Show ages as of now. Called only while shown."""
+
     def set_shown(self, shown: bool) -> None:
         """The tab came on screen or left it; leaving ends its work."""
         if shown == self.shown:

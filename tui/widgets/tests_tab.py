@@ -93,7 +93,6 @@ class TestsTab(SessionTab):
         self._job_id: str | None = None
         self._asked: TestRun | None = None
         self._due: Timer | None = None
-        self._clock: Timer | None = None
         self._problem: tuple[str, str] | None = None
         self._loaded = False
         self._chosen: TestResult | None = None
@@ -124,8 +123,6 @@ class TestsTab(SessionTab):
         job_id = run.job_id if run is not None else None
         if session_changed or job_id != self._job_id:
             self._start_over(job_id)
-        if self._clock is None:
-            self._clock = self.set_interval(1.0, self.render_header, name="tests-ages")
         if run is not None and run != self._asked and self._due is None:
             if self._asked is not None and run.state is RunState.RUNNING:
                 self._due = self.set_timer(REFRESH, self._look, name="tests-look")
@@ -146,10 +143,11 @@ class TestsTab(SessionTab):
     def hidden(self) -> None:
         """Stop timers; what was asked is asked again when shown."""
         self._stop_due()
-        if self._clock is not None:
-            self._clock.stop()
-            self._clock = None
         self._asked = None
+
+    def ages(self) -> None:
+        """Show how long the run takes, or how old it is."""
+        self.render_header()
 
     def _stop_due(self) -> None:
         if self._due is not None:
