@@ -113,16 +113,16 @@ def test_palette_help_and_themes(two: World) -> None:
     dashboard = two.dashboard()
     dashboard.selects("one")
     dashboard.keys("?")
-    dashboard.shows("Help", "Run tests", "esc close")
+    dashboard.shows("Help", "New session", "esc close")
     dashboard.keys("Escape")
     dashboard.hides("esc close")
 
     dashboard.keys("C-p")
     dashboard.asks("Find an action, session, repository, job or theme…")
     dashboard.type("two")
-    dashboard.shows("two")
+    dashboard.shows("Go to two")
     dashboard.keys("Escape")
-    dashboard.hides("▔▔▔")
+    dashboard.hides("Go to two")
 
     dark = background(dashboard)
     dashboard.keys("C-p")
@@ -132,7 +132,7 @@ def test_palette_help_and_themes(two: World) -> None:
     dashboard.hides("Help")
     dashboard.keys("Enter")
     dashboard.waits("a light background", lambda _: bright(background(dashboard)) > bright(dark) + 300)
-    dashboard.hides("▔▔▔")
+    dashboard.hides("Theme: devdeck-light")
     dashboard.keys("q")
     dashboard.ended(0)
 

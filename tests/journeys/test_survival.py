@@ -43,7 +43,7 @@ def test_killed_while_a_job_writes(one: World) -> None:
     script = one.folder / "write.py"
     script.write_text(WRITER)
     dashboard.keys("$")
-    dashboard.shows("$ ")
+    dashboard.shows("a shell command; it runs in the session")
     dashboard.type(f"python3 {script}; exit $?")
     dashboard.keys("Enter")
     dashboard.hides(str(script))
