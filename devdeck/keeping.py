@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from devdeck import records
 from devdeck.errors import DeckError, Refused
 from devdeck.git import admin as admins
 from devdeck.git import refs, repository, trash
@@ -116,7 +117,7 @@ def drop_branch(root: str, branch: str, expected_oid: str, folder: Path) -> None
     pattern = f"^branch\\.{re.escape(branch)}\\."
     raw = git(root, "config", "--local", "-z", "--get-regexp", pattern, check=False).text
     pairs = tuple((name, value) for name, _, value in (entry.partition("\n") for entry in raw.split("\0") if entry))
-    (folder / "branch.json").write_bytes(msgspec.json.encode(_Settings(pairs)))
+    (folder / "branch.json").write_bytes(records.encode(_Settings(pairs)))
     refs.delete_branch(root, branch, expected_oid=expected_oid)
 
 
@@ -141,11 +142,11 @@ def bring_branch(root: str, branch: str, oid: str, folder: Path | None) -> None:
         shutil.copy2(kept, fresh)
         os.replace(fresh, log)
     with suppress(FileNotFoundError):
-        wanted = msgspec.json.decode((folder / "branch.json").read_bytes(), type=_Settings).settings
+        wanted = records.decode((folder / "branch.json").read_bytes(), _Settings).settings
         for name in dict.fromkeys(name for name, _ in wanted):
-            git(root, "config", "--local", "--unset-all", name, check=False)
+            git(root, "config", "--local", "--unset-all", "--", name, check=False)
         for name, value in wanted:
-            change(root, "config", "--local", "--add", name, value)
+            change(root, "config", "--local", "--add", "--", name, value)
 
 
 def _reflog(root: str, branch: str) -> Path | None:

@@ -60,7 +60,7 @@ def document(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-_SILENT = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_SILENT = re.compile("[\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 """What JSON may hold as it is, and a terminal may act on."""
 
 

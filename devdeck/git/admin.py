@@ -127,6 +127,8 @@ def _inside(said: str, module: Path) -> str | None:
 
 
 def _pointer(file: Path) -> str | None:
+    if not os.path.isfile(file):
+        return None
     try:
         with file.open("rb") as opened:
             pointer = os.fsdecode(opened.read(_MAX_POINTER)).rstrip("\n")

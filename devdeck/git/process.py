@@ -56,6 +56,8 @@ _SETTINGS = (
 _COMMAND = (
     "git", "--no-optional-locks", "--no-pager", *(part for setting in _SETTINGS for part in ("-c", setting)),
 )  # fmt: skip
+_NO_COMMANDS = ("-c", "protocol.ext.allow=never", "-c", "protocol.fd.allow=never")
+"""A URL is an address: those that are a command (`ext::`) don't run, whatever a repository's configuration allows."""
 
 
 class GitOutput(msgspec.Struct, frozen=True):
@@ -94,7 +96,7 @@ def reaching_out() -> tuple[tuple[str, ...], dict[str, str]]:
     environment = {name: value for name, value in _environment(None).items() if name not in _OFFLINE}
     if "GIT_ALLOW_PROTOCOL" in os.environ:
         environment["GIT_ALLOW_PROTOCOL"] = os.environ["GIT_ALLOW_PROTOCOL"]
-    return _COMMAND, {**environment, "GCM_INTERACTIVE": "never"}
+    return (*_COMMAND, *_NO_COMMANDS), {**environment, "GCM_INTERACTIVE": "never"}
 
 
 def git(

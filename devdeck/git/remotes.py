@@ -88,8 +88,8 @@ def follow(root: str, branch: str, remote: str, ref: str) -> None:
     Raises:
         DeckError: The configuration can't be written.
     """
-    patiently(root, "config", "--local", f"branch.{branch}.remote", remote)
-    patiently(root, "config", "--local", f"branch.{branch}.merge", ref)
+    patiently(root, "config", "--local", "--", f"branch.{branch}.remote", remote)
+    patiently(root, "config", "--local", "--", f"branch.{branch}.merge", ref)
     if git(root, "config", "--get", "branch.autoSetupRebase", check=False).text.strip() in ("remote", "always"):
         patiently(root, "config", "--local", f"branch.{branch}.rebase", "true")
 

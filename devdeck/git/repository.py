@@ -19,6 +19,7 @@ from devdeck.text import one_line
 
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAX_FILE = 2**20
+_LONGEST_NAME = 255  # bytes, of every file system of Linux and macOS
 _MAX_PACKED = 64 * 2**20
 
 
@@ -106,7 +107,9 @@ def worktree_root(path: str | os.PathLike[str]) -> str | None:
 
 def is_git_dir(folder: Path) -> bool:
     """Whether a folder is a git directory by its looks: HEAD, objects and refs."""
-    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+    # os.path's questions, here and below: pathlib's raise for what can't be looked at.
+    isdir = os.path.isdir
+    return os.path.isfile(folder / "HEAD") and isdir(folder / "objects") and isdir(folder / "refs")
 
 
 def git_dir(worktree: str | os.PathLike[str]) -> Path | None:
@@ -116,15 +119,22 @@ def git_dir(worktree: str | os.PathLike[str]) -> Path | None:
     """
     folder = Path(worktree)
     dot = folder / ".git"
-    if dot.is_dir():
-        return Path(os.path.realpath(dot)) if (dot / "HEAD").is_file() else None
+    if os.path.isdir(dot):
+        return Path(os.path.realpath(dot)) if os.path.isfile(dot / "HEAD") else None
     pointer = _read(dot)
     if pointer is None:
         return Path(os.path.realpath(folder)) if is_git_dir(folder) else None
     if not pointer.startswith("gitdir:"):
         return None
-    target = Path(os.path.realpath(folder / pointer.removeprefix("gitdir:").strip()))
-    return target if (target / "HEAD").is_file() else None
+    target = _led_to(folder, pointer.removeprefix("gitdir:").strip())
+    return target if target is not None and os.path.isfile(target / "HEAD") else None
+
+
+def _led_to(folder: Path, text: str) -> Path | None:
+    """Where a path in one of git's files leads, seen from a folder; `None` when there can be no such path."""
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in text.split("/")):
+        return None
+    return Path(os.path.realpath(folder / text))
 
 
 def common_dir(worktree: str | os.PathLike[str]) -> Path | None:
@@ -133,7 +143,7 @@ def common_dir(worktree: str | os.PathLike[str]) -> Path | None:
     if own is None:
         return None
     shared = _read(own / "commondir")
-    return own if shared is None else Path(os.path.realpath(own / shared.strip()))
+    return own if shared is None else _led_to(own, shared.strip())
 
 
 def main_root(worktree: str | os.PathLike[str]) -> str | None:
@@ -147,8 +157,8 @@ def main_root(worktree: str | os.PathLike[str]) -> str | None:
 def _root_of(common: Path, place: str | None) -> str:
     """The root for a common dir; `place` is the main worktree when the question was asked from there."""
     settings = _core_settings(common)
-    if worktree := settings.get("worktree"):
-        return os.path.realpath(common / worktree)
+    if (worktree := settings.get("worktree")) and (place_set := _led_to(common, worktree)):
+        return str(place_set)
     if settings.get("bare") == "true":
         return str(common)
     if common.name == ".git":
@@ -231,7 +241,7 @@ def _read_ref(own: Path, shared: Path, name: str) -> str | None:
 def _read(path: Path, limit: int = _MAX_FILE) -> str | None:
     """A small file's text; `None` when it can't be read, is no regular file, is larger than `limit` or holds a NUL."""
     try:
-        if not path.is_file() or path.stat().st_size > limit:
+        if not os.path.isfile(path) or path.stat().st_size > limit:
             return None
         text = os.fsdecode(path.read_bytes())
     except (OSError, ValueError):
