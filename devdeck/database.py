@@ -81,25 +81,57 @@ class Database:
         self._lock = threading.RLock()
         self._copying: threading.Thread | None = None
         self._next_look = math.inf
+        self._opened = 0
+        self._open(make=True)
+        self._written = False
+        self._next_look = time.monotonic() + _LOOK_FOR_COPY
+
+    def _open(self, *, make: bool) -> None:
         try:
-            _require_used(path)
-            if not path.exists():
-                path.touch(mode=0o600)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
+            _require_used(self.path)
+            if make and not self.path.exists():
+                self.path.touch(mode=0o600)
+            self._file = _identity(self.path)
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise DeckError(
-                f"can't open the store {path}: {error}", "check the folder's permissions and free space", code="store"
+                f"can't open the store {self.path}: {error}",
+                "check the folder's permissions and free space",
+                code="store",
             ) from error
+        self._connection = connection
+        self._opened += 1
         try:
             with self._told():
                 self._prepare()
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
-        self._written = False
-        self._next_look = time.monotonic() + _LOOK_FOR_COPY
+
+    def _follow(self) -> None:
+        """Go over to the file that has taken the place of the one that is open, as after `doctor --fix`.
+
+        What would be written into the old one nobody would ever read. SQLite closes a database that was moved away
+        without touching what has its name now (sqlite.org/howtocorrupt.html, 2.4, is about those that write on).
+
+        Raises:
+            DeckError: There is no file any more, or the other one can't be used. It is looked for again at the next call.
+        """
+        if self._connection.in_transaction:
+            return
+        try:
+            now = _identity(self.path)
+        except OSError as error:
+            raise DeckError(f"the store {self.path} is gone: {error.strerror}", MEND, code="store") from error
+        if now == self._file:
+            return
+        before = self._connection, self._file
+        try:
+            self._open(make=False)
+        except BaseException:
+            self._connection, self._file = before
+            raise
+        before[0].close()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -185,6 +217,7 @@ class Database:
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._told():
+            self._follow()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -220,6 +253,7 @@ class Database:
 
     def _rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         with self._lock, self._told():
+            self._follow()
             cells = [records.cell(each) if isinstance(each, str) else each for each in arguments]
             return self._connection.execute(sql, cells).fetchall()
 
@@ -229,7 +263,14 @@ class Database:
 
     def change_count(self) -> int:
         """A number that differs when another process has committed since it was last read (`PRAGMA data_version`)."""
-        return int(self._rows("PRAGMA data_version")[0][0])
+        version = int(self._rows("PRAGMA data_version")[0][0])
+        return self._opened << 32 | version
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file a path leads to now."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _require_used(path: Path) -> None:

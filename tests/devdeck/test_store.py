@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -135,6 +136,31 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
         Store(path)
     assert str(path) in caught.value.message
     assert path.read_bytes() == b"precious notes" * 100
+
+
+def test_a_file_that_takes_the_place_of_the_open_one_is_followed(store: Store, tmp_path: Path) -> None:
+    """C16: whoever is at work while `doctor --fix` moves a broken store aside goes on in the one that is brought back."""
+    store.save_session(session("old"))
+    before = store.change_count()
+    for ending in ("", "-wal", "-shm"):
+        store.path.with_name(store.path.name + ending).rename(tmp_path / f"aside{ending}")
+    for _ in range(2):
+        with pytest.raises(DeckError, match="is gone") as caught:
+            store.save_session(session("lost"))
+        assert caught.value.code == "store"
+    assert not store.path.exists()
+    store.path.write_bytes(b"x" * 100)
+    with pytest.raises(DeckError, match="no database"):
+        store.sessions()
+    store.path.unlink()
+    with closing(Store(store.path)) as other:
+        other.save_session(session("new"))
+        assert [found.label for found in store.sessions()] == ["new"]
+        assert store.change_count() != before
+        store.save_session(session("newer"))
+        assert {found.label for found in other.sessions()} == {"new", "newer"}
+    with closing(sqlite3.connect(tmp_path / "aside")) as aside:
+        assert aside.execute("SELECT label FROM sessions").fetchall() == [("old",)]
 
 
 def test_a_newer_schema_is_refused_and_kept(tmp_path: Path) -> None:
