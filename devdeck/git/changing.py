@@ -17,7 +17,8 @@ from devdeck.text import one_line
 
 PATIENCE = 5.0
 """Seconds to try again for where another git holds a lock for a moment."""
-_LOCKED = ("could not lock config file", ".lock': File exists", "cannot lock ref", "Unable to create '")
+# The last one is said while another git is just making a worktree: its file is there and still empty.
+_LOCKED = ("could not lock config file", ".lock': File exists", "cannot lock ref", "Unable to create '", "/commondir: ")
 
 
 def patiently(root: str, *args: str, timeout: float = 60.0) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devdeck.errors import DeckError, NotFound, UsageError
-from devdeck.git import worktrees
+from devdeck.git import changing, worktrees
 from devdeck.git.worktrees import (
     Worktree,
     add_worktree,
@@ -188,3 +188,29 @@ def test_any_paths_branches_and_reasons(rows: list[tuple[str, str | None, str | 
 @given(st.binary(max_size=200))
 def test_any_bytes(raw: bytes) -> None:
     assert isinstance(parse_worktrees(raw), tuple)
+
+
+def test_another_git_is_just_making_a_worktree(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a moment the files of a new worktree are there and empty; that is no reason to fail."""
+    run_git(repository, "worktree", "add", "-q", "-b", "other", str(tmp_path / "other"))
+    half = repository / ".git" / "worktrees" / "other" / "commondir"
+    text = half.read_text()
+    half.write_text("")
+    failed: list[DeckError] = []
+
+    def change(root: str, *arguments: str, timeout: float = 60.0) -> str:
+        try:
+            return plainly(root, *arguments, timeout=timeout)
+        except DeckError as error:
+            failed.append(error)
+            half.write_text(text)
+            raise
+
+    plainly = changing.change
+    monkeypatch.setattr(changing, "change", change)
+    run_git(repository, "branch", "new")
+    add_worktree(str(repository), str(tmp_path / "new"), branch="new", create=False)
+    assert [error.code for error in failed] == ["git-failed"]
+    assert (tmp_path / "new" / ".git").exists()
