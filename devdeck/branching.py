@@ -5,6 +5,8 @@ While a plan is made remotes are asked, not fetched from: the step that makes th
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -39,9 +41,24 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 class Branching:
     """Finds out for one repository. Changes nothing."""
 
-    def __init__(self, repo: Repository, *, offline: bool = False, timeout: float = fetching.ASK_TIMEOUT) -> None:
-        """Args: `offline` asks no remote; `timeout` is how long, in seconds, all remotes together may take."""
+    def __init__(
+        self,
+        repo: Repository,
+        *,
+        offline: bool = False,
+        timeout: float = fetching.ASK_TIMEOUT,
+        whose: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """Look at nothing yet.
+
+        Args:
+            repo: The repository.
+            offline: Ask no remote.
+            timeout: How long, in seconds, all remotes together may take.
+            whose: The label of the session that a worktree is of, for what errors advise.
+        """
         self._root = repo.root
+        self._whose = whose
         self._offline = offline
         self._timeout = timeout
         self._remotes = remotes.list_remotes(repo.root)
@@ -117,10 +134,14 @@ class Branching:
 
     def _require_free(self, branch: str) -> None:
         if place := refs.checked_out_at(self._root, branch):
-            raise Refused(
-                f"branch {branch!r} is checked out at {place}",
-                "choose another label, or work there: it is listed by `devdeck ls`",
-            )
+            label = self._whose(place)
+            if label is not None:
+                hint = f"it is the branch of the session {label!r}: `devdeck open {shlex.quote(label)}`"
+            elif os.path.realpath(place) == os.path.realpath(self._root):
+                hint = f"work there, or make a branch from it: `devdeck start LABEL --base {shlex.quote(branch)}`"
+            else:
+                hint = f"make that worktree a session: `devdeck adopt {shlex.quote(place)}`"
+            raise Refused(f"branch {branch!r} is checked out at {place}", hint)
 
     # Checking out
 
@@ -179,7 +200,9 @@ class Branching:
         try:
             refs.resolve_commit(self._root, name)
         except NotFound:
-            hint = f"`devdeck start {shown}` makes a new one"
+            remote = remotes.split_tracking(name, self._remotes)
+            fresh = one_line(remote[1], limit=120) if remote is not None else shown
+            hint = f"`devdeck start {fresh}` makes a new one"
         else:
             hint = f"it is a commit: `devdeck start LABEL --base {shown}` makes a branch from it"
         return NotFound(f"no branch {shown!r}, here or at a remote{f' ({asked})' if asked else ''}", hint)
@@ -327,7 +350,10 @@ class Branching:
                 continue
         if errors:
             raise _no_network(f"pull request {target.number} can't be had: {'; '.join(errors)}")
-        raise NotFound(f"no pull request {target.number} at {', '.join(sources)}", "its number is on its page")
+        raise NotFound(
+            f"no pull request {target.number} at {', '.join(sources)}",
+            "is that its number, and this the repository that it is of?",
+        )
 
 
 def _no_network(message: str, hint: str = "it takes the network") -> DeckError:

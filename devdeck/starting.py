@@ -169,7 +169,17 @@ class Starting:
 
     def _branching(self, repo: Repository, *, offline: bool) -> Branching:
         settings = self._settings()
-        return Branching(repo, offline=offline or settings.offline, timeout=settings.fetch_timeout)
+        return Branching(
+            repo, offline=offline or settings.offline, timeout=settings.fetch_timeout, whose=self._label_at
+        )
+
+    def _label_at(self, worktree: str) -> str | None:
+        """The label of the deck's own session that a worktree is of; of a workspace, the workspace's."""
+        place = os.path.realpath(worktree)
+        for session in self._store.sessions():
+            if any(os.path.realpath(each.worktree) == place for each in session.places):
+                return session.label
+        return None
 
     def _session(self, repo: Repository, label: str, choice: Choice, kind: SessionKind, target: str = "") -> Session:
         return Session(
@@ -309,7 +319,7 @@ class Starting:
             plan: The plan; its own warnings are told too.
             verb: What it is called in the operation log.
             in_pane: Type the commands that set it up into its pane; as the user's settings say when `None`.
-            warn: Is told what went wrong without being in the way; the log is told in any case.
+            warn: Is told what went wrong without being in the way; the log is told when there is none.
 
         Raises:
             DeckError: A step failed, and nothing is left of it.
@@ -322,9 +332,10 @@ class Starting:
             # The session is made and can be used; its set-up can be started again.
             warnings.append(f"{plan.session.label!r} is not set up: {error.message}")
         for warning in warnings:
-            _log.warning("%s", warning)
             if warn is not None:
                 warn(warning)
+            else:
+                _log.warning("%s", warning)
         return plan.session
 
     def plan_refresh(self, session: Session) -> tuple[str, ...]:

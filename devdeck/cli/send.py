@@ -148,7 +148,11 @@ def _fail(report: tuple[Delivery, ...], *, json: bool) -> None:
     if unsent and len(unsent) == len(report) and all(each.code == Refused.code for each in unsent):
         raise Refused(f"not sent to {_labels(unsent)}: none of them is at a shell", "--force types it all the same")
     if unsent:
-        raise DeckError(f"not sent to {_labels(unsent)}", "`devdeck ls` shows which terminals are alive")
+        busy = all(each.code == Refused.code for each in unsent)
+        hint = (
+            "--force types it also where no shell reads it" if busy else "`devdeck ls` shows which terminals are alive"
+        )
+        raise DeckError(f"not sent to {_labels(unsent)}", hint)
     for each in report:
         if each.error:
             raise DeckError(f"{each.label}: {each.error}", each.hint, code=each.code)

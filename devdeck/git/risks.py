@@ -102,13 +102,11 @@ def _commit_risks(root: str, going: str | None, head: tuple[str | None, str | No
     if going is not None and local_branch_exists(root, going):
         lost = unique_commits(root, f"refs/heads/{going}", excluding_branch=going)
         if lost:
-            risks.append(
-                f"{_count(lost, 'commit')} of branch {one_line(going, limit=120)} exist{_s(lost)} nowhere else"
-            )
+            risks.append(f"{_count(lost, 'commit')} that only branch {one_line(going, limit=120)} has")
     if head[0] is None and head[1] is not None:
         lost = unique_commits(root, head[1])
         if lost:
-            risks.append(f"{_count(lost, 'commit')} of the detached HEAD exist{_s(lost)} nowhere else")
+            risks.append(f"{_count(lost, 'commit')} that only the detached HEAD has")
     return risks
 
 
@@ -131,7 +129,3 @@ def _nested_risks(where: Where) -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _s(number: int) -> str:
-    return "s" if number == 1 else ""

@@ -288,6 +288,9 @@ def test_what_is_no_branch(deck: Deck, repository: Path, bare: Path) -> None:
     with pytest.raises(NotFound) as caught:
         deck.starting.checkout("nothing", str(repository))
     assert "devdeck start nothing" in caught.value.hint
+    with pytest.raises(NotFound, match="no branch 'origin/nothing'") as caught:
+        deck.starting.checkout("origin/nothing", str(repository))
+    assert "devdeck start nothing" in caught.value.hint
     with pytest.raises(Refused, match="checked out at"):
         deck.starting.checkout("main", str(repository))
 

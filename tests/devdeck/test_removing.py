@@ -45,7 +45,7 @@ def test_the_plan_says_everything_and_changes_nothing(deck: Deck, repository: Pa
         "a job is running: sleep",
         "1 file with uncommitted changes",
         "1 untracked file",
-        "1 commit of branch one exists nowhere else",
+        "1 commit that only branch one has",
     )
     assert plan.steps == (
         "stop sleep",

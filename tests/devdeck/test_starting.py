@@ -266,9 +266,20 @@ def test_two_labels_with_one_folder_never_take_each_other_s(deck: Deck, reposito
     assert deck.starting.start("a-b", str(repository)).worktree == f"{first.worktree}~2"
 
 
-def test_a_branch_checked_out_elsewhere_is_refused(deck: Deck, repository: Path) -> None:
-    with pytest.raises(Refused, match="checked out at"):
+def test_a_branch_checked_out_elsewhere_is_refused(deck: Deck, repository: Path, tmp_path: Path) -> None:
+    """The hint says where to go on: to the session, to a branch from it, or to adopt the worktree."""
+    with pytest.raises(Refused, match="checked out at") as caught:
         deck.starting.start("main", str(repository))
+    assert "`devdeck start LABEL --base main`" in caught.value.hint
+    deck.starting.start("fix", str(repository))
+    with pytest.raises(Refused, match="checked out at") as caught:
+        deck.starting.checkout("fix", str(repository), "other")
+    assert caught.value.hint == "it is the branch of the session 'fix': `devdeck open fix`"
+    place = tmp_path / "by hand"
+    run_git(repository, "worktree", "add", "-q", "-b", "hand", str(place))
+    with pytest.raises(Refused, match="checked out at") as caught:
+        deck.starting.start("hand", str(repository))
+    assert caught.value.hint == f"make that worktree a session: `devdeck adopt '{place}'`"
 
 
 @pytest.mark.parametrize("name", ["with space", "qu'o\"te", "ünï-日本", "new\nline", "$(touch pwned)", "-dash"])

@@ -329,7 +329,7 @@ def test_a_worktree_whose_folder_is_gone(deck: Deck, repository: Path) -> None:
     run_git(place, "add", "staged.txt")
     shutil.rmtree(place)
     plan = deck.removing.plan(session)
-    assert plan.risks == ("1 staged file", "1 commit of branch one exists nowhere else")
+    assert plan.risks == ("1 staged file", "1 commit that only branch one has")
     deck.removing.remove(session, force=True)
     assert branches(repository) == {"main"}
     gc(repository)

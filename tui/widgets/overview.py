@@ -267,7 +267,7 @@ def operation_line(operation: Operation, now: float, width: int) -> Line:
     words = brief(operation.detail) or clean(operation.label, 80)
     body = line(
         Span(f" {glyph} {operation.state:<8}", tone),
-        Span(f"{clean(operation.verb, 16):<8}"),
+        Span(f"{clean(operation.verb, 16):<7} "),
         Span(words, Tone.MUTED),
         Span(f"  undo: {clean(operation.undo, 200)}" if operation.undo else "", Tone.MUTED),
     )

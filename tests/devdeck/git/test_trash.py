@@ -216,11 +216,11 @@ def test_files_at_risk_are_counted(repository: Path, place: Path) -> None:
 def test_commits_at_risk(repository: Path, place: Path) -> None:
     commit(place, {"x": "1"})
     commit(place, {"x": "2"})
-    assert risks(repository, place) == ("2 commits of branch side exist nowhere else",)
+    assert risks(repository, place) == ("2 commits that only branch side has",)
     assert risks(repository, place, branch_goes=False) == ()
     run_git(place, "checkout", "-q", "--detach")
     commit(place, {"x": "3"})
-    assert risks(repository, place, branch_goes=False) == ("1 commit of the detached HEAD exists nowhere else",)
+    assert risks(repository, place, branch_goes=False) == ("1 commit that only the detached HEAD has",)
     assert len(risks(repository, place)) == 2
     run_git(repository, "update-ref", "refs/remotes/origin/side", "side")
     run_git(repository, "tag", "kept", run_git(place, "rev-parse", "HEAD").strip())
