@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ from devdeck.steps.managing import (
 )
 from devdeck.store import LabelTaken
 from devdeck.transactions import Site, Step, Transactions, words_of
+
+_ID = re.compile(r"[0-9a-f]{32}|found-[0-9a-f]{16}")
 
 
 class ChangePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +197,7 @@ class Managing:
         require_label(name)
         self._require_free(name)
         session = Session(
-            id=(terminal.devdeck_id if terminal else "") or discover.session_id_for(place),
+            id=_own_id(terminal) or discover.session_id_for(place),
             label=name,
             repository=repositories.repository_name(root),
             repository_path=root,
@@ -281,6 +284,12 @@ class Managing:
             if terminal.devdeck_id not in ids and repositories.worktree_root(terminal.path) == place
         ]
         return min(free, key=lambda terminal: (terminal.created_at, terminal.id), default=None)
+
+
+def _own_id(terminal: Terminal | None) -> str:
+    """The id that a devdeck marked a tmux session with; empty when there is none that a devdeck gives."""
+    mark = terminal.devdeck_id if terminal else ""
+    return mark if _ID.fullmatch(mark) else ""
 
 
 def adoption(session: Session, terminal: Terminal | None) -> ChangePlan:

@@ -62,6 +62,10 @@ def deliver(
     """
     if "\0" in text:
         raise UsageError("a NUL character can't be typed into a terminal")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise UsageError("half of a character (a lone surrogate) can't be typed into a terminal") from None
     with translated():
         state = pane_state(tmux, pane.id)
         holder = _reachable(session, state, force=force and wait is None)

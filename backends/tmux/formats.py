@@ -135,24 +135,28 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-_NAME_HAZARDS = re.compile("[.:#%$\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NAME_HAZARDS = re.compile("[.:#%$\\\\]")
 
 
 def session_name(name: str) -> str:
     """Make a name that tmux keeps as it is.
 
-    tmux replaces `.` and `:` by `_`, escapes backslashes, control characters and a `$` before a letter, and expands
+    tmux replaces `.` and `:` by `_`, escapes backslashes, what can't be shown and a `$` before a letter, and expands
     `#` as a format; names that start with one of `@=+-!{~^` can't be typed as a target.
 
     Returns:
         The name with all of those replaced by `_`, at most 120 characters, never empty.
     """
-    name = _NAME_HAZARDS.sub("_", name).strip()[:120]
+    name = _shown(_NAME_HAZARDS.sub("_", name)).strip()[:120]
     if name[:1] in set("@=+-!{~^"):
         name = "_" + name[1:]
     return name or "session"
 
 
 def window_name(name: str) -> str:
-    """Make a window name that tmux keeps: `#`, `$`, backslashes and control characters become `_`, 80 characters."""
-    return re.sub("[#$\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "_", name).strip()[:80] or "window"
+    """Make a window name that tmux keeps: `#`, `$`, backslashes and what can't be shown become `_`, 80 characters."""
+    return _shown(re.sub("[#$\\\\]", "_", name)).strip()[:80] or "window"
+
+
+def _shown(text: str) -> str:
+    return "".join(character if character.isprintable() else "_" for character in text)

@@ -214,15 +214,18 @@ class TmuxServer(Processes):
 
         Args:
             pane_id: Such as `%3`.
-            text: Anything without NUL.
+            text: Anything without NUL, undecodable bytes as surrogates (PEP 383).
             enter: Whether to press Enter afterwards.
 
         Raises:
             TargetGone: There is no such pane, or what ran in it has ended.
         """
-        if "\0" in text:
+        try:
+            data = os.fsencode(text)
+        except UnicodeEncodeError:
+            raise BackendError("Half of a character can't be typed into a terminal") from None
+        if b"\0" in data:
             raise BackendError("A NUL character can't be typed into a terminal")
-        data = os.fsencode(text)
         probe = ["list-panes", "-t", pane_id, "-f", f"#{{==:#{{pane_id}},{pane_id}}}", "-F", "#{pane_dead}"]
         commands = [probe, ["copy-mode", "-q", "-t", pane_id]]
         pasted = b"\n" in data or b"\r" in data or len(data) > _TYPED_LIMIT

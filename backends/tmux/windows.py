@@ -166,7 +166,7 @@ def arrange(server: Processes, window_id: str, shape: WindowShape) -> None:
     listed = server.run(["list-panes", "-t", window_id, "-F", "#{pane_id}"]).decode().split()
     if len(listed) == len(shape.panes) > 1:
         try:
-            server.run(["select-layout", "-t", window_id, shape.layout])
+            server.run(["select-layout", "-t", window_id, "--", shape.layout])
         except BackendError as error:
             if "layout" not in error.message:
                 raise  # a layout that tmux does not take leaves the panes tiled
