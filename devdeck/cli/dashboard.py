@@ -63,18 +63,18 @@ def demo() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with demo_folder() as folder:
+        from devdeck.deck import Deck
         from devdeck.demo.build import building
+        from devdeck.diagnostics import log_to_file
 
-        # Made beside the first paint: sessions appear while the dashboard is open.
-        with building(folder) as built:
-            from devdeck.deck import Deck
-            from devdeck.demo.running import DemoDeck
-            from devdeck.diagnostics import log_to_file
-            from tui.app import run
+        with contextlib.closing(Deck.open()) as deck:
+            log_to_file(deck.paths.log)
+            # Made beside the first paint: sessions appear while the dashboard is open.
+            with building(folder) as built:
+                from devdeck.demo.running import DemoDeck
+                from tui.app import run
 
-            with contextlib.closing(Deck.open()) as deck:
-                log_to_file(deck.paths.log)
                 status = run(DemoDeck(deck, built))
-            if built.done():
-                built.result()
-            return status
+                if built.done():
+                    built.result()
+                return status

@@ -26,8 +26,8 @@ _LONGEST_SOCKET = 100
 
 _GIT_CONFIG = """\
 [user]
-	name = Demo
-	email = demo@example.invalid
+	name = Sam
+	email = sam@example.invalid
 [init]
 	defaultBranch = main
 [advice]

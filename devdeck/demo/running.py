@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import CancelledError, Future
 
 from devdeck.deck import Deck
@@ -12,6 +13,8 @@ from devdeck.running import RunningDeck
 
 FIRST = 2.0
 """Longest wait for the first session, in seconds: an empty deck would ask the user to make one."""
+SOON = 1.0
+"""Seconds after which any session is shown, also one that is there only to be removed."""
 
 
 class DemoDeck(RunningDeck):
@@ -35,14 +38,17 @@ class DemoDeck(RunningDeck):
 
     async def _begin(self) -> None:
         self._hub.set_health("demo", Health(state="starting", message="the demo is being made", at=self.now()))
-        try:
-            async with asyncio.timeout(FIRST):
-                while not self._built.done() and not await asyncio.to_thread(self._deck.store.sessions):  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            pass  # a slow machine: better an empty list than none
+        began = time.monotonic()
+        while not (self._built.done() or await asyncio.to_thread(self._worth_a_look, time.monotonic() - began)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
         await super().start()
         self._hub.set_health("demo", await self._outcome())
+
+    def _worth_a_look(self, waited: float) -> bool:
+        """Whether there is enough to see after so many seconds. The trash is filled last."""
+        if waited > FIRST:
+            return True  # a slow machine: better an empty list than none
+        return bool(self._deck.trash.entries() or (waited > SOON and self._deck.store.sessions()))
 
     async def _outcome(self) -> Health:
         try:

@@ -17,7 +17,7 @@ from tests.tmux_support import tmux
 
 pytestmark = pytest.mark.journey
 
-LABELS = ("checkout-flow", "fix-rounding", "load-soak", "cache-layer", "merge-physics")
+LABELS = ("checkout-flow", "fix-rounding", "pr-7", "load-soak", "cache-layer", "merge-physics", "rainy-day-sale")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def place(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def opened(world: World, place: Path) -> tuple[Terminal, psutil.Process, Path]:
     """A demo with all its sessions, its process and its folder."""
     terminal = world.dashboard("demo")
-    terminal.shows(*LABELS, "5 sessions")
+    terminal.shows(*LABELS, "7 sessions")
     (folder,) = folders(place)
     return terminal, terminal.devdeck(), folder
 
@@ -51,7 +51,7 @@ def test_a_visit(world: World, place: Path) -> None:
     terminal.waits("passed tests", lambda _: "✓ 25" in terminal.line("checkout-flow"))
     assert "!1" in terminal.line("merge-physics")
     assert "↑2" in terminal.line("cache-layer")
-    terminal.selects("checkout-flow")
+    terminal.selects("rainy-day-sale")
     terminal.keys("G")
     terminal.selects("load-soak")
     terminal.keys("l")
@@ -65,6 +65,13 @@ def test_a_visit(world: World, place: Path) -> None:
     terminal.shows(str(folder / "home"))
     terminal.keys("C-b", "d")
     terminal.shows("Sessions", *LABELS)
+    terminal.hides("wind-idea")
+    terminal.keys("X")
+    terminal.shows("Trash", "wind-idea")
+    terminal.keys("Escape")
+    terminal.hides("wind-idea")
+    terminal.keys("U")
+    terminal.shows("wind-idea", "8 sessions")
     terminal.keys("q")
     terminal.ended(0)
     assert gone(folder)

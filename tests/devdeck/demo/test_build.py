@@ -7,17 +7,19 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from devdeck.deck import Deck
-from devdeck.demo import MARK, demo_folder
-from devdeck.demo.build import LABELS, build, building
-from devdeck.errors import DeckError, Missing
+from devdeck.demo import MARK, demo_folder, texts
+from devdeck.demo.build import LABELS, REMOVED, build, building
+from devdeck.demo.past import HISTORY, MAIN
+from devdeck.errors import DeckError, Missing, Refused
 from devdeck.git.status import status
-from devdeck.model import Job, JobState, Outcome, RunState, Session
+from devdeck.model import Job, JobKind, JobState, Outcome, RunState, Session, SessionKind
 from devdeck.runs import RunFollower, follow
 from tests.demo_support import folders, gone, marked
 from tests.git_support import run_git
@@ -74,14 +76,93 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert dict(os.environ) == environment
 
 
-def test_five_sessions_in_three_repositories(demo: Demo) -> None:
+def test_seven_sessions_in_three_repositories(demo: Demo) -> None:
     assert tuple(demo.sessions) == LABELS
-    assert {session.repository for session in demo.sessions.values()} == {"storefront", "weather-api", "tilegame"}
-    assert {session.label for session in demo.deck.sessions.all()} == set(LABELS)
+    alone = {session.repository for session in demo.sessions.values() if not session.members}
+    assert alone == {"storefront", "weather-api", "tilegame"}
+    assert {session.label for session in demo.deck.sessions.all() if session.parent is None} == set(LABELS)
     for session in demo.sessions.values():
         assert Path(session.worktree).is_relative_to(demo.folder)
         assert Path(session.repository_path).is_relative_to(demo.folder)
         assert demo.deck.terminals.of(session) is not None
+
+
+def test_repositories_have_a_past(demo: Demo) -> None:
+    root = Path(demo.sessions["checkout-flow"].repository_path)
+    messages = [past.message for past in reversed(HISTORY["storefront"]) if past.ref == MAIN]
+    assert run_git(root, "log", "--format=%s", "main").splitlines() == messages
+    assert run_git(root, "describe", "--tags", "main~1").strip() == "v1.4.0"
+    assert run_git(root, "branch", "--remotes", "--format=%(refname)", "--list", "*vouchers").strip()
+    files = resources.files("devdeck.demo") / "files" / "storefront"
+    with resources.as_file(files) as folder:
+        kept = {"__pycache__", ".pyc"}
+        shipped = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    shipped = {path.replace("gitignore", ".gitignore") for path in shipped if not any(word in path for word in kept)}
+    assert set(run_git(root, "ls-files").splitlines()) == shipped
+
+
+def ended(demo: Demo, session: Session, kind: JobKind) -> list[Job]:
+    """A session's jobs of a kind, the oldest first, once they have ended."""
+
+    def found() -> list[Job]:
+        jobs = [job for job in demo.deck.work.jobs(session) if job.kind is kind]
+        return [] if any(job.running for job in jobs) else jobs[::-1]
+
+    jobs = until(found, 60)
+    assert jobs
+    return jobs
+
+
+@pytest.mark.parametrize("label", ["checkout-flow", "fix-rounding"])
+def test_sessions_are_set_up_as_their_repository_asks(demo: Demo, label: str) -> None:
+    jobs = ended(demo, demo.sessions[label], JobKind.INIT)
+    assert [(job.title, job.exit_status) for job in jobs] == [("catalogue", 0), ("stock", 0)]
+    assert "5 articles in catalogue.csv" in Path(jobs[0].log).read_text()
+    assert "the shelf is in order" in Path(jobs[1].log).read_text()
+    place = Path(demo.sessions[label].worktree)
+    assert "umbrella,1990" in (place / "catalogue.csv").read_text()
+    assert (place / ".env").read_text() == (Path(demo.sessions[label].repository_path) / ".env").read_text()
+
+
+def test_the_pull_request_is_somebody_elses(demo: Demo) -> None:
+    session = demo.sessions["pr-7"]
+    assert session.kind is SessionKind.CHECKOUT
+    assert run_git(session.worktree, "log", "-1", "--format=%an %s").strip() == "Ada cart: gift wrapping"
+    assert "test_gift_wrap" in (Path(session.worktree) / "tests" / "test_cart.py").read_text()
+    # Nothing is copied to it or runs in it before that is allowed for it.
+    assert demo.deck.work.jobs(session) == ()
+    assert not (Path(session.worktree) / ".env").exists()
+    assert demo.deck.starting.refresh(session)
+
+
+def test_the_workspace_is_over_two_repositories(demo: Demo) -> None:
+    session = demo.sessions["rainy-day-sale"]
+    assert session.kind is SessionKind.WORKSPACE
+    shop, weather = session.member_sessions()
+    assert (shop.repository, weather.repository) == ("storefront", "weather-api")
+    assert run_git(shop.worktree, "log", "-1", "--format=%s").strip() == "cart: umbrellas cost less while it rains"
+    found = status(weather.worktree)
+    assert (found.branch, found.staged, found.unstaged, found.untracked) == ("rainy-day-sale", 0, 2, 0)
+    run = finished(demo, weather).run
+    assert (run.state, run.passed, run.failed) == (RunState.PASSED, 10, 0)
+    assert [job.exit_status for job in ended(demo, session, JobKind.INIT)] == [0, 0]
+
+
+def test_undo_brings_back_what_is_in_the_trash(demo: Demo) -> None:
+    (entry,) = demo.deck.trash.entries()
+    assert entry.session.label == REMOVED
+    finished(demo, demo.sessions["fix-rounding"])
+    operation = demo.deck.history.undo()
+    assert (operation.verb, operation.label) == ("remove", REMOVED)
+    session = demo.deck.sessions.find(REMOVED)
+    place = Path(session.worktree)
+    assert (place / "ideas.md").read_text() == texts.WIND_IDEAS
+    assert run_git(place, "log", "-1", "--format=%s").strip() == "wind: a first idea"
+    assert demo.deck.trash.entries() == ()
+    with pytest.raises(Refused, match="untracked"):
+        demo.deck.removing.remove(session)
+    demo.deck.removing.remove(session, force=True)
+    assert len(demo.deck.trash.entries()) == 1
 
 
 def facts(demo: Demo, label: str) -> tuple[object, ...]:
@@ -95,6 +176,7 @@ def facts(demo: Demo, label: str) -> tuple[object, ...]:
     [
         ("checkout-flow", (None, None, None, (0, 0, 0, 0), None)),
         ("fix-rounding", (None, None, None, (0, 1, 0, 0), None)),
+        ("pr-7", (None, None, None, (0, 0, 0, 0), None)),
         ("load-soak", (None, None, None, (0, 0, 0, 0), None)),
         ("cache-layer", ("origin/cache-layer", 2, 0, (1, 1, 1, 0), None)),
         ("merge-physics", ("origin/main", 1, 1, (0, 0, 0, 1), "merge")),
@@ -113,32 +195,26 @@ def test_the_conflict_is_a_real_one(demo: Demo) -> None:
 
 def test_main_worktrees_are_clean(demo: Demo) -> None:
     for session in demo.sessions.values():
-        assert not status(session.repository_path).dirty
+        for place in session.places:
+            assert not status(place.repository_path).dirty
 
 
-def finished(demo: Demo, label: str) -> RunFollower:
+def finished(demo: Demo, session: Session) -> RunFollower:
     """The session's test run, when it has ended."""
-    (first,) = demo.deck.work.jobs(demo.sessions[label])
-
-    def ended() -> Job | None:
-        job = demo.deck.work.job(first.id)
-        return job if job.state is JobState.ENDED else None
-
-    job = until(ended, 60)
-    assert job is not None
+    (job,) = ended(demo, session, JobKind.TEST)
     follower = follow(demo.deck.store, job)
     assert follower is not None
     return follower
 
 
 def test_the_tests_that_pass(demo: Demo) -> None:
-    run = finished(demo, "checkout-flow").run
+    run = finished(demo, demo.sessions["checkout-flow"]).run
     assert (run.state, run.passed, run.failed, run.errors, run.skipped) == (RunState.PASSED, 25, 0, 0, 1)
     assert run.environment.startswith(".venv: Python")
 
 
 def test_the_tests_that_fail(demo: Demo) -> None:
-    follower = finished(demo, "fix-rounding")
+    follower = finished(demo, demo.sessions["fix-rounding"])
     run = follower.run
     assert (run.state, run.passed, run.failed, run.errors) == (RunState.FAILED, 20, 5, 0)
     failed = {result.id: result for result in follower.results if result.outcome is Outcome.FAILED}
@@ -155,14 +231,22 @@ def test_the_tests_that_fail(demo: Demo) -> None:
 
 
 def test_the_failing_tests_pass_where_nobody_broke_the_prices(demo: Demo) -> None:
-    passed = {result.id for result in finished(demo, "checkout-flow").results if result.outcome is Outcome.PASSED}
-    failed = {result.id for result in finished(demo, "fix-rounding").results if result.outcome is Outcome.FAILED}
+    passed = {
+        result.id
+        for result in finished(demo, demo.sessions["checkout-flow"]).results
+        if result.outcome is Outcome.PASSED
+    }
+    failed = {
+        result.id
+        for result in finished(demo, demo.sessions["fix-rounding"]).results
+        if result.outcome is Outcome.FAILED
+    }
     assert failed < passed
 
 
 def test_tests_take_their_time_so_that_they_can_be_watched(demo: Demo) -> None:
     for label in ("checkout-flow", "fix-rounding"):
-        assert sum(result.duration for result in finished(demo, label).results) > 2.0
+        assert sum(result.duration for result in finished(demo, demo.sessions[label]).results) > 2.0
 
 
 def test_the_long_run_goes_on(demo: Demo) -> None:
@@ -176,7 +260,9 @@ def test_the_long_run_goes_on(demo: Demo) -> None:
 
 
 def test_every_session_can_run_its_tests(demo: Demo) -> None:
-    for session in demo.sessions.values():
+    for session in demo.deck.sessions.all():
+        if session.members:
+            continue
         name, plan = demo.deck.work.plan_test(session)
         assert name == "pytest"
         assert plan.argv[0] == f"{session.worktree}/.venv/bin/python"
@@ -194,10 +280,10 @@ def test_processes_carry_the_mark(demo: Demo) -> None:
 
 
 def test_nothing_of_the_user_is_read_or_written(demo: Demo) -> None:
-    finished(demo, "fix-rounding")
+    finished(demo, demo.sessions["fix-rounding"])
     assert not (demo.user / "trapped").exists()
     assert snapshot(demo.user) == demo.before
-    assert run_git(demo.sessions["cache-layer"].worktree, "log", "--format=%an", "-2").split() == ["Demo", "Demo"]
+    assert run_git(demo.sessions["cache-layer"].worktree, "log", "--format=%an", "-2").split() == ["Sam", "Sam"]
     (terminal,) = {demo.deck.terminals.of(demo.sessions["cache-layer"])}
     assert terminal is not None
     environment = {name: value for name, value in os.environ.items() if name != "TMUX"}
