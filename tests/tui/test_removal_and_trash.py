@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from devdeck.errors import DeckError
 from devdeck.live import RemovalPlan
 from tests.tui.driving import Driver, driving
@@ -169,6 +171,20 @@ async def test_the_trash_lists_and_restores(make_deck: MakeDeck) -> None:
         assert "2 sessions" in it.text()
         await it.press("escape")
         assert it.selected == "old-idea"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_columns_of_the_trash_stand_below_their_names(make_deck: MakeDeck, size: tuple[int, int]) -> None:
+    deck = make_deck()
+    removed_before(deck)
+    async with driving(deck, size) as it:
+        await open_trash(it)
+        await it.until(lambda: "deleted" in it.text())
+        rows = it.text().splitlines()
+        head = next(row for row in rows if "repository" in row and "deleted" in row)
+        entry = next(row for row in rows if "old-idea" in row and "in 29d" in row)
+        assert head.index("repository") == entry.index(deck.trashed[0].session.repository, entry.index("old-idea"))
+        assert head.index("deleted") + len("deleted") == entry.index("in 29d") + len("in 29d")
 
 
 async def test_a_label_that_is_taken_asks_for_another_name(make_deck: MakeDeck) -> None:

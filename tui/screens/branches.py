@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual.screen import Screen
@@ -124,7 +124,10 @@ class Chosen:
     def options(self, home: str, *, tags: bool = True) -> tuple[Option, ...]:
         """The branches as they are picked, the newest first."""
         now = self._deck.now()
-        return tuple(branch_option(it, now, _note(it, home)) for it in self.branches or () if tags or it.kind != "tag")
+        sessions = {state.session.worktree: state.session.label for state in self._deck.state.sessions.values()}
+        return tuple(
+            branch_option(it, now, _note(it, home, sessions)) for it in self.branches or () if tags or it.kind != "tag"
+        )
 
 
 def branch_option(branch: BranchChoice, now: float, note: str) -> Option:
@@ -139,9 +142,11 @@ def branch_option(branch: BranchChoice, now: float, note: str) -> Option:
     )
 
 
-def _note(branch: BranchChoice, home: str) -> str:
+def _note(branch: BranchChoice, home: str, sessions: Mapping[str, str]) -> str:
+    """Where it is checked out: the session's label, else the folder."""
     if branch.worktree is not None:
-        return f"in {rows.path_hint(branch.worktree, home)}"
+        label = sessions.get(branch.worktree)
+        return f"in session {clean(label, 60)}" if label else f"in {rows.path_hint(branch.worktree, home)}"
     return "" if branch.kind == "local" else branch.kind
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
@@ -102,7 +103,7 @@ class RemoveSessions(Dialog[tuple[Operation, ...]]):
         if self.app.size.height < TALL:
             lines = [it for it in lines if it]
         width = view.view_width if view.size.width else 70
-        view.put(tuple(part for it in lines for part in wrapped(by_words(it), width, 4)))
+        view.put(tuple(part for it in lines for part in wrapped(by_words(it), width, _hang(it))))
         self._offer()
 
     @property
@@ -198,6 +199,12 @@ def _heading(session: Session) -> Line:
         Span(clean(session.label, 120), Tone.STRONG),
         Span(f"  {clean(session.repository, 80)}{repositories}", Tone.MUTED),
     )
+
+
+def _hang(row: Line) -> int:
+    """How far what follows of a line is indented: to where its text begins behind number or dot."""
+    mark = re.match(r"\d+\. |\s+\S ", row[0].text) if row else None
+    return len(mark.group()) if mark else 4
 
 
 def _items(words: Sequence[str], tone: Tone) -> list[Line]:

@@ -103,7 +103,7 @@ def entry_line(entry: TrashEntry, now: float, width: int, *, selected: bool = Fa
     count = len(session.members)
     many = ((Span(f"  {rows.counted(count, 'repo')}", Tone.MUTED),), (Span(f" ×{count}", Tone.MUTED),))
     name = (Span("▌ " if selected else "  ", Tone.STRONG), Span(clean(session.label), Tone.LABEL))
-    left = "" if entry.expires_at is None else "due" if entry.expires_at <= now else rows.age(entry.expires_at - now)
+    left = "" if entry.expires_at is None else "due" if entry.expires_at <= now else _left(entry.expires_at - now)
     return columns(
         width,
         rows.with_tails(name, (many,) if count else (), label_room(width)),
@@ -112,6 +112,12 @@ def entry_line(entry: TrashEntry, now: float, width: int, *, selected: bool = Fa
         (Span(rows.ago(now - entry.at), Tone.MUTED),),
         (Span(left if left in ("", "due") else f"in {left}", Tone.MUTED),),
     )
+
+
+def _left(seconds: float) -> str:
+    """Time that is left; rounded to days, so that what was just removed has all of them before it."""
+    days = round(seconds / 86400)
+    return f"{min(999, days)}d" if days >= 2 else rows.age(seconds)
 
 
 def heading(width: int, *, expires: bool) -> Line:
@@ -180,12 +186,16 @@ class Trash(Dialog[str]):
         self._say()
         self._work("… reading the trash", self._read)
 
+    def on_resize(self) -> None:
+        """The columns are as wide as there is room."""
+        self.call_after_refresh(self._say)
+
     # What is said
 
     def _say(self) -> None:
         entries = self._entries
-        about = self.query_one("#trash-about", Facts)
-        width = about.view_width if about.size.width else 96
+        above, about = self.query_one("#trash-head", Facts), self.query_one("#trash-about", Facts)
+        width = above.view_width if above.size.width else 96
         head: tuple[Line, ...] = ()
         said: tuple[Line, ...] = ()
         if entries is not None and not entries:
@@ -199,7 +209,7 @@ class Trash(Dialog[str]):
             entry = self._list.current
             about_it = details(entry) if entry is not None else ()
             said = tuple(part for it in about_it for part in wrapped(by_words(it), width, 8))
-        self.query_one("#trash-head", Facts).put(head)
+        above.put(head)
         about.put(said)
         about.display = bool(said)
         self._list.display = bool(entries)
