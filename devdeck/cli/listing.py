@@ -10,6 +10,7 @@ import click
 
 from devdeck.cli import output, views
 from devdeck.model import Fact, GitFacts, RunState, SessionState, TestRun
+from devdeck.text import one_line
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -32,7 +33,16 @@ def ls(deck: Deck, no_git: bool, json: bool) -> None:
     seen = look(deck, git=not no_git)
     show(seen, json, empty="no sessions yet", start="start LABEL  in a repository makes one")
     if not json:
+        tell_cut_off(deck)
         remember_windows(deck, seen)
+
+
+def tell_cut_off(deck: Deck) -> None:
+    """Say which changes were cut off, and how they are settled: nobody looks for them of their own accord."""
+    found = [f"{operation.verb} {operation.label}" for operation in deck.transactions.cut_off()]
+    if found:
+        output.note(f"devdeck: cut off: {one_line(', '.join(found))}")
+        output.note("  → devdeck doctor --fix")
 
 
 def show(seen: Look, json: bool, *, empty: str, start: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devdeck.cli import complete, output, views
-from devdeck.cli.listing import branch_of, git_marks, git_style, tests_marks
+from devdeck.cli.listing import branch_of, git_marks, git_style, tell_cut_off, tests_marks
 from devdeck.model import Job, JobState, RunState, SessionKind, SessionState, Terminal
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def status(deck: Deck, label: str | None, everything: bool, json: bool) -> None:
         seen = look(deck, history=True)
         _summary(seen, json)
         if not json:
+            tell_cut_off(deck)
             remember_windows(deck, seen)
         return
     seen = look(deck, lambda each: each.id == session.id, history=True)

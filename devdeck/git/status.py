@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def require_worktree(worktree: str) -> Path:
     own = git_dir(worktree)
     if own is None:
         where = one_line(worktree, limit=300)
+        if Path(worktree, ".git").is_file():
+            raise NotFound(
+                f"the repository of the worktree {where} is gone",
+                f"if it was moved, run `git worktree repair {shlex.quote(where)}` where it is now",
+            )
         raise NotFound(f"no git worktree at {where}", "was it moved or removed? `git worktree list` shows all")
     return own
 

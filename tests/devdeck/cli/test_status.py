@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from backends.tmux.server import TmuxServer
+from devdeck.errors import NotFound
+from devdeck.git.status import status
 from tests.devdeck.cli.test_contract import FAILING, Cli
+from tests.devdeck.killing import run_killed
 from tests.git_support import commit, make_repository, run_git
 from tests.support import until
 
@@ -83,6 +86,31 @@ def test_a_workspace_in_full(cli: Cli, tmp_path: Path) -> None:
     assert member.startswith("cart:web-shop  session in web-shop\n")
     cli.repository = place / "web-shop"
     assert cli.json("status")["session"]["label"] == "cart:web-shop"
+
+
+def test_what_was_cut_off_is_told_where_one_looks(cli: Cli, repository: Path) -> None:
+    """C15."""
+    assert run_killed(f"deck.starting.start('cut', {str(repository)!r})", "step-done")
+    for verb in ("ls", "status"):
+        told = cli(verb).stderr
+        assert told == "devdeck: cut off: start cut\n  → devdeck doctor --fix\n"
+        assert cli(verb, "--json").stderr == ""
+    cli("doctor", "--fix")
+    assert cli("ls").stderr == ""
+
+
+def test_a_repository_that_moved_is_named_with_what_mends_it(cli: Cli, repository: Path, tmp_path: Path) -> None:
+    """W23."""
+    cli("start", "one")
+    place = cli.json("ls")["sessions"][0]["worktree"]
+    repository.rename(tmp_path / "moved")
+    cli.repository = tmp_path / "moved"
+    assert f"the repository of the worktree {place} is gone" in cli("status", "one").stdout
+    with pytest.raises(NotFound) as caught:
+        status(place)
+    assert f"`git worktree repair {place}`" in caught.value.hint
+    run_git(tmp_path / "moved", "worktree", "repair", place)
+    assert not status(place).dirty
 
 
 def test_a_summary_of_all(cli: Cli, repository: Path, tmp_path: Path) -> None:
