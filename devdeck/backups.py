@@ -132,9 +132,11 @@ def put_back(backup: Backup, store: Path) -> None:
         OSError: It can't be written.
     """
     fresh = store.with_name(f"{store.name}.restored")
-    fresh.write_bytes(backup.path.read_bytes())
-    fresh.chmod(0o600)
-    _sync(fresh)
+    fresh.unlink(missing_ok=True)  # one that was cut off, or a link that leads elsewhere
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(backup.path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(fresh, store)  # unlike a rename, never over a file
     finally:

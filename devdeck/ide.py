@@ -7,8 +7,10 @@ up to date, and a file that is no plain JSON (comments are allowed there) is lef
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
+import stat
 import subprocess
 import tempfile
 import threading
@@ -163,15 +165,19 @@ def _read(path: Path) -> bytes | None:
     """The file's content; `None` when there is no file.
 
     Raises:
-        OSError: It can't be read, or is larger than any workspace file.
+        OSError: It can't be read, is no file, or is larger than any workspace file.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        # Without waiting for a writer, should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
-        raise OSError(27, f"it is larger than {LARGEST} bytes")
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST} bytes")
     return content
 
 
@@ -218,7 +224,9 @@ def open_in(editor: str, path: Path) -> None:
                 cwd=path.parent,
                 start_new_session=True,
             )
-        except (FileNotFoundError, PermissionError) as error:
+        except ValueError:
+            raise UsageError(f"{program!r} can't be a program's name", "NUL and lone surrogates can't") from None
+        except OSError as error:
             raise Missing(
                 f"can't run the editor {program!r}: {error.strerror}",
                 f"install it, name another with `devdeck workspace edit`, or open {path} in it",

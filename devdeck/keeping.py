@@ -117,8 +117,15 @@ def drop_branch(root: str, branch: str, expected_oid: str, folder: Path) -> None
     pattern = f"^branch\\.{re.escape(branch)}\\."
     raw = git(root, "config", "--local", "-z", "--get-regexp", pattern, check=False).text
     pairs = tuple((name, value) for name, _, value in (entry.partition("\n") for entry in raw.split("\0") if entry))
-    (folder / "branch.json").write_bytes(records.encode(_Settings(pairs)))
+    _write(folder / "branch.json", records.encode(_Settings(pairs)))
     refs.delete_branch(root, branch, expected_oid=expected_oid)
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Write a note, readable by the user alone."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(file, flags, 0o600), "wb") as opened:
+        opened.write(data)
 
 
 def bring_branch(root: str, branch: str, oid: str, folder: Path | None) -> None:
@@ -188,7 +195,7 @@ def set_aside(paths: Paths, repository_path: str, worktree: str, key: str, *, br
         keep_objects(repository_path, worktree, admin, branch, f"{key}/0", strict=False)
     origin = folder / "origin"
     if admin is not None:
-        origin.write_text(str(admin), errors="surrogateescape")
+        _write(origin, os.fsencode(admin))
         move(str(admin), str(folder / "admin"), key)
         tidy(str(admin))
     if os.path.lexists(worktree):

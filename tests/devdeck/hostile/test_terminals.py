@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from backends.base import BackendError
@@ -154,7 +155,7 @@ def test_layouts_from_anywhere(deck: Deck, repository: Path) -> None:
         terminal = deck.terminals.own(session)
         assert terminal is not None
         deck.terminals.end(terminal)
-        record = layouts.msgspec.json.encode(layouts.Layout(windows=(shape,)))
+        record = msgspec.json.encode(layouts.Layout(windows=(shape,)))
         refusal(deck.terminals.rebuild, session, record)
         deck.terminals.ensure(session)
 
@@ -186,7 +187,7 @@ def test_text_that_can_not_be_typed(deck: Deck, cli: Cli, repository: Path) -> N
 def test_commands_and_their_titles(deck: Deck, cli: Cli, repository: Path) -> None:
     """Arguments reach the program as they are; titles and windows are names; logs are shown without what they hold."""
     session = deck.starting.start("one", str(repository), offline=True)
-    texts = [text for text in TITLES if text][::5] + ["\udcff", "\x1b]0;STOLEN\x07", "\x1b]52;c;c3RvbGVu\x07"]
+    texts = [*(text for text in TITLES[::5] if text), "\udcff", "\x1b]0;STOLEN\x07", "\x1b]52;c;c3RvbGVu\x07"]
     job = deck.work.run(
         session, ["printf", "%s\\n", *texts], title="\x1b]0;STOLEN\x07#(canary)\n[@click=app.quit]x[/]\u202e"
     )
