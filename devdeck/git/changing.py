@@ -1,7 +1,7 @@
 """Changing a repository, through GitPython: worktrees and branches are made and removed here.
 
-Unlike `devdeck.git.process`, the user's own hooks run, as they do when the user types the command; docs/security.md says
-which.
+Unlike `devdeck.git.process`, the user's own hooks run, as they do when the user types the command. Which ones those
+are is in docs/security.md.
 """
 
 from __future__ import annotations
