@@ -66,16 +66,26 @@ def remove_sessions(
         ]
     asks = one is None and bool(sessions) and not yes
     looked = [deck.removing.plan(session) for session in sessions] if dry_run or asks else []
-    if dry_run or (asks and not json):
-        _show_plans(looked, json, noun)
     if dry_run:
+        _show_plans(looked, json, noun)
         return
     if asks:
+        if not json:
+            _show_all(looked, force)
         _ask("workspace rm all" if workspaces else "rm all", _question(looked, force, noun))
     if one is None:
         _remove_all(deck, sessions, force, json, noun)
     else:
         _report(deck, [deck.removing.remove(one, force=force)], (), json, noun)
+
+
+def _show_all(looked: Sequence[RemovalPlan], force: bool) -> None:
+    """All that would go, a line each with what is worth knowing; `--dry-run` has the steps."""
+    for plan in looked:
+        stays = bool(plan.forbidden or (plan.risks and not force))
+        against = (plan.forbidden,) if plan.forbidden else plan.risks
+        words = f"{'keeps' if stays else 'would remove'} {plan.session.label}  {plan.session.repository}"
+        plans.show(words, (), warnings=against, notes=() if stays else plan.notes)
 
 
 def _question(looked: Sequence[RemovalPlan], force: bool, noun: str) -> str:

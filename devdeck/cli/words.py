@@ -413,8 +413,8 @@ WORDS: dict[str, Any] = \
                                          'rm': {'help': 'Remove a workspace (or `all`), into the trash.',
                                                 'interspersed': True,
                                                 'options': [{'flags': ['-f', '--force'],
-                                                             'help': 'Remove although work would go; it is kept in '
-                                                                     'the trash.',
+                                                             'help': 'Remove although it holds work that exists '
+                                                                     'nowhere else.',
                                                              'values': None},
                                                             {'flags': ['-y', '--yes'],
                                                              'help': 'Answer the question of `rm all`.',
