@@ -31,7 +31,7 @@ run: setup
 	@$(VENV)/bin/devdeck
 
 test: setup-dev lint types
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist worksteal
 
 check: lint types
 
