@@ -85,7 +85,9 @@ class Trust(Dialog[Answer]):
 
     def _write(self) -> None:
         lines = self.query_one(TrustLines)
-        lines.put(tuple(it for setup in self._setups for it in setup_lines(setup, lines.view_width - 1)))
+        # While it is empty it has no size; what stands above it is as wide.
+        room = lines.view_width if lines.size else self.query_one("#trust-about", Facts).size.width - 2
+        lines.put(tuple(it for setup in self._setups for it in setup_lines(setup, max(40, room) - 1)))
         self.call_after_refresh(self._stands)
 
     def _stands(self) -> None:
