@@ -109,6 +109,7 @@ async def test_not_set_up(make_deck: MakeDeck, snapshots: Snapshots) -> None:
     deck.add(not_set_up(deck))
     async with driving(deck) as it:
         it.main.performer.go("s-init")
+        await it.until(lambda: it.main.detail.tab("overview").session_id == "s-init")
         await it.until(lambda: "Total counts every item" in it.text())
         await calm(it)
         snapshots.check(it.app)

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from textual.app import ComposeResult
-from textual.containers import Container
-from textual.content import Content
 from textual.widget import AwaitMount, Widget
-from textual.widgets import ContentSwitcher
 
 from devdeck.live import LiveDeck
 from devdeck.model import SessionState
 from tui.widgets import rows
+from tui.widgets.framed import Bare, Framed
 from tui.widgets.spans import Line, Span, Tone, clean
 from tui.widgets.tab import SessionTab
 from tui.widgets.tab_strip import TabStrip
@@ -60,7 +58,7 @@ TABS: Final[dict[str, Callable[[], SessionTab]]] = {
 """Tabs by name, in the order of their numbers; made when first shown, so that the first paint waits for one only."""
 
 
-class DetailPane(Container):
+class DetailPane(Framed):
     """Shows one session in tabs."""
 
     DEFAULT_CSS = """
@@ -68,7 +66,7 @@ class DetailPane(Container):
         border: round $deck-border;
         border-title-color: $deck-label;
         border-subtitle-color: $deck-muted;
-        & ContentSwitcher { height: 1fr; width: 1fr; }
+        & #content { height: 1fr; width: 1fr; }
         & TabStrip { margin-bottom: 1; }
     }
     """
@@ -86,7 +84,7 @@ class DetailPane(Container):
         yield TabStrip(tuple(TABS), id="tabs")
         first = self._make("overview")
         first.set_shown(True)
-        yield ContentSwitcher(first, id="content", initial="overview")
+        yield Bare(first, id="content")
 
     def on_mount(self) -> None:
         """The first tab is shown."""
@@ -104,7 +102,8 @@ class DetailPane(Container):
 
     def _draw_border(self) -> None:
         token = "deck-border-focus" if self._focus_inside else "deck-border"
-        self.styles.border = ("round", self.app.theme_variables[token])
+        with self.changing_border():
+            self.styles.border = ("round", self.app.theme_variables[token])
 
     @property
     def strip(self) -> TabStrip:
@@ -130,17 +129,17 @@ class DetailPane(Container):
         strip = self.strip
         if strip.current == name:
             return
-        switcher = self.query_one("#content", ContentSwitcher)
         before = self._tabs.get(strip.current)
         tab = self.tab(name)
         if tab.parent is None:
             tab.display = False
-            self._mounting[name] = switcher.mount(tab)
+            self._mounting[name] = self.query_one("#content").mount(tab)
         if before is not None:
             before.set_shown(False)
+            before.display = False
         had_focus = before is not None and before.has_focus_within
         strip.current = name
-        switcher.current = name
+        tab.display = True
         tab.set_shown(True)
         if had_focus and refocus:
             self.focus_content()
@@ -186,9 +185,8 @@ class DetailPane(Container):
         for tab in self._tabs.values():
             tab.update_session(self._deck, state)
         self.strip.mark(marks(state) if state is not None else {})
-        self.border_title = Content(clean(state.session.label, 80)) if state is not None else Content("")
-        repository = clean(state.session.repository, 40) if state is not None else ""
-        self.border_subtitle = Content(repository)
+        label = clean(state.session.label, 80) if state is not None else ""
+        self.set_titles(label, clean(state.session.repository, 40) if state is not None else "")
 
     def grow_older(self, state: SessionState | None) -> None:
         """Time has passed; see `SessionTab.grow_older`."""

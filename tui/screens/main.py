@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Input
 
 from devdeck.live import LiveDeck
@@ -27,6 +29,7 @@ from tui.performer import Performer
 from tui.screens.detail import DetailPane
 from tui.widgets.bar import Bar
 from tui.widgets.command_bar import CommandBar
+from tui.widgets.framed import Bare
 from tui.widgets.graphs import Graphs
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.session_list import SessionList
@@ -38,12 +41,17 @@ RESTING, LONGEST = 4, 7
 """Beats of the clock after which ages are shown anew while nothing on screen runs: together with other news, and alone.
 
 What is drawn together costs one frame."""
+BURST, REST = 0.15, 0.08
+"""Seconds: moves of the selection so soon after each other are one burst, which the detail follows after a rest."""
 SPIN = 0.25
 """Seconds between two turns of the spinner, while something is under way."""
 
 
 class MainScreen(Screen[None]):
     """List left, detail right, graphs under the list; on narrow terminals list above detail."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """The widget that keys go to. Widgets show by themselves that they have the focus; nothing else is drawn anew."""
 
     AUTO_FOCUS = "SessionList"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  no ClassVar in the base
@@ -71,17 +79,18 @@ class MainScreen(Screen[None]):
         self._ages = 0
         self._spinner: Timer | None = None
         self._beat = 0
-        self._behind = False
+        self._behind: Timer | None = None
+        self._moved = 0.0
         self._search_from_logs = False
 
     def compose(self) -> ComposeResult:
         """Everything that is always there."""
-        with Container(id="body"):
-            with Container(id="side"):
+        with Bare(id="body"):
+            with Bare(id="side"):
                 yield SessionList(id="sessions")
                 yield Graphs(id="graphs")
             yield DetailPane(self._deck, id="detail")
-        with Container(id="bars"):
+        with Bare(id="bars"):
             yield StatusBar(id="status")
             yield KeyBar(ACTIONS, id="keys")
             yield CommandBar(self._history, self._world, id="command")
@@ -216,13 +225,19 @@ class MainScreen(Screen[None]):
     @on(SessionList.Highlighted)
     def _session_highlighted(self) -> None:
         self._look()
-        if not self._behind:
-            # The list paints first; what is known of the session follows, once for a burst of keys.
-            self._behind = True
+        now = time.monotonic()
+        burst, self._moved = now - self._moved < BURST, now
+        if self._behind is not None:
+            self._behind.stop()
+            self._behind = None
+        # The list paints first; what is known of the session follows, once for a burst of keys.
+        if burst:
+            self._behind = self.set_timer(REST, self._catch_up, name="selection")
+        else:
             self.call_after_refresh(self._catch_up)
 
     def _catch_up(self) -> None:
-        self._behind = False
+        self._behind = None
         self._show_selected()
         self._show_status()
 
@@ -287,7 +302,10 @@ class MainScreen(Screen[None]):
         return self._meant(str(parameters[0])) is not None if action == "key" else True
 
     def action_key(self, key: str) -> None:
-        """Do what a key means."""
+        """Do what a key means, to the session that is selected: the detail must not be behind."""
+        if self._behind is not None:
+            self._behind.stop()
+            self._catch_up()
         action = self._meant(key)
         if action is not None:
             self.performer.perform(action.id)

@@ -10,13 +10,13 @@ from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
 
 from devdeck.live import LiveDeck
 from devdeck.model import Fact, GitFacts
 from tui.widgets import diff as diffs
+from tui.widgets.framed import Bare
 from tui.widgets.line_view import Facts, LineView, message_lines
 from tui.widgets.overview import NAME_WIDTH, git_facts
 from tui.widgets.spans import Ground, Line, Span, Tone, clean, line, shorten, wrapped
@@ -215,7 +215,7 @@ class GitTab(SessionTab):
     def compose(self) -> ComposeResult:
         """Facts, paths, diff."""
         yield Facts(id="git-facts")
-        with Container(id="git-panes"):
+        with Bare(id="git-panes"):
             yield PathList(id="git-paths")
             yield DiffView(id="git-diff")
 

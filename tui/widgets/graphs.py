@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Container
 
 from devdeck.live import LiveDeck
 from devdeck.model import SessionState
+from tui.widgets.framed import Framed
 from tui.widgets.graph import Graph
 from tui.widgets.spans import clean
 
@@ -19,7 +19,7 @@ def span_since(first: float, now: float) -> float:
     return next((span for span in SPANS if now - first <= span), SPANS[-1])
 
 
-class Graphs(Container):
+class Graphs(Framed):
     """A grid of graphs, fed by the screen; hidden, it does no work."""
 
     DEFAULT_CSS = """
@@ -52,7 +52,7 @@ class Graphs(Container):
         now = deck.now()
         samples = deck.samples(selected.session.id) if selected is not None else ()
         label = clean(selected.session.label, 60) if selected is not None else ""
-        self.border_title = f"Usage · {label}".replace("[", "\\[") if label else "Usage"
+        self.set_titles(f"Usage · {label}" if label else "Usage")
         host = deck.host_samples()
         first = min([series[0].at for series in (samples, host) if series], default=now)
         span = span_since(first, now)

@@ -7,20 +7,23 @@ lines. Text is drawn as plain segments: markup, links and escape sequences in it
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Self
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.tones import ground_colour, tone_style
+from tui.widgets.framed import border_regions
 from tui.widgets.spans import Ground, Line, Span, Tone, clean, fit, width_of
 
 
@@ -58,6 +61,10 @@ class LineView(ScrollView, can_focus=True):
     hovered: reactive[int] = reactive(-1, repaint=False)
     """Line under the mouse; -1 when there is none."""
 
+    _only_focus = False
+    _viewed = Size(1, 1)
+    _sized = Size(0, 0)
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
@@ -91,13 +98,19 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def view_width(self) -> int:
-        """Cells that a line may take on screen."""
-        return max(1, self.scrollable_content_region.width)
+        """Cells that a line may take on screen; of a view that is hidden, those that it had."""
+        return self._view_size().width
 
     @property
     def view_height(self) -> int:
-        """Lines that are on screen at once."""
-        return max(1, self.scrollable_content_region.height)
+        """Lines that are on screen at once; of a view that is hidden, those that were."""
+        return self._view_size().height
+
+    def _view_size(self) -> Size:
+        size = self.scrollable_content_region.size
+        if size:
+            self._viewed = size
+        return self._viewed
 
     def visible_rows(self) -> range:
         """Lines that are on screen."""
@@ -189,12 +202,22 @@ class LineView(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         """Forget drawn strips: the theme or the state of the widget changed."""
-        self._strips.clear()
-        self._styles_by_name.clear()
+        if not self._only_focus:
+            self._strips.clear()
+            self._styles_by_name.clear()
         super().notify_style_update()
 
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Repaint; when the focus comes or goes the border alone, for only its colour depends on it."""
+        if self._only_focus and not (regions or layout or recompose):
+            regions = border_regions(self)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
     def on_resize(self, event: events.Resize) -> None:
-        """Lay the lines out for the new size."""
+        """Lay the lines out for the new size; nothing is new about that of a view that was hidden for a while."""
+        if event.size == self._sized:
+            return
+        self._sized = event.size
         self._painted.clear()
         self.lines_changed()
         self.refresh()
@@ -224,10 +247,32 @@ class LineView(ScrollView, can_focus=True):
                 self.refresh_line(row)
 
     def watch_has_focus(self, focused: bool) -> None:
-        """Show whether keys go here."""
-        super().watch_has_focus(focused)
-        self._strips.clear()
-        self._styles_by_name.clear()
+        """Show whether keys go here: by the border and the line under the cursor."""
+        with self._changing_focus():
+            super().watch_has_focus(focused)
+        if self.cursor >= 0:
+            self.refresh_line(self.cursor)
+
+    def focus(self, scroll_visible: bool = True) -> Self:
+        """Ask for the focus."""
+        with self._changing_focus():
+            return super().focus(scroll_visible)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take an event."""
+        if isinstance(event, events.Focus | events.Blur):
+            with self._changing_focus():
+                await super().on_event(event)
+        else:
+            await super().on_event(event)
+
+    @contextmanager
+    def _changing_focus(self) -> Iterator[None]:
+        before, self._only_focus = self._only_focus, True
+        try:
+            yield
+        finally:
+            self._only_focus = before
 
     def reveal(self, row: int) -> None:
         """Scroll as little as needed to have a line on screen."""

@@ -151,6 +151,7 @@ class SessionList(LineView):
         self._wants: dict[str, tuple[SessionState, rows.Columns]] = {}
         self._columns = rows.Columns(1, 0, 0, 0, 0, 0)
         self._visible: tuple[str, ...] = ()
+        self._told = ""
         self._home = os.path.expanduser("~")
 
     # State in
@@ -253,7 +254,10 @@ class SessionList(LineView):
         self._wish()
         self._follow(old_row)
         self._put_marks(self._marks & self._state.sessions.keys())
-        self.border_subtitle = Content(self.summary)
+        summary = self.summary
+        if summary != self._told:
+            self._told = summary
+            self.border_subtitle = Content(summary)
 
     def _append(self, row: Row) -> None:
         """Add the row of a session and, when it is an open workspace, those of its members."""

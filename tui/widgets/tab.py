@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 from textual import events
-from textual.containers import Container
 from textual.geometry import Size
 from textual.worker import Worker, WorkerState
 
 from devdeck.errors import DeckError
 from devdeck.live import LiveDeck
 from devdeck.model import SessionState
+from tui.widgets.framed import Bare
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def beside(size: Size) -> bool:
     return size.width >= 110 or (size.width >= 70 and size.height < 18)
 
 
-class SessionTab(Container):
+class SessionTab(Bare):
     """Base of the tabs: told by the screen which session to show and whether it is on screen.
 
     Hidden, it does no work.
@@ -43,6 +43,7 @@ class SessionTab(Container):
         self.state: SessionState | None = None
         self.shown = False
         self._applied: str | None = None
+        self._sized = Size(0, 0)
 
     @property
     def session_id(self) -> str | None:
@@ -97,6 +98,9 @@ class SessionTab(Container):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out anew what depends on the width, once the widgets have theirs."""
+        if event.size == self._sized:
+            return  # shown again, as it was
+        self._sized = event.size
         self.call_after_refresh(self._reapply)
 
     def _reapply(self) -> None:

@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
 
 from devdeck.live import LiveDeck
 from devdeck.live import SourceView as Source
 from devdeck.model import Frame, RunState, TestResult, TestRun
+from tui.widgets.framed import Bare
 from tui.widgets.line_view import Facts, message_lines
 from tui.widgets.result_list import ResultList
 from tui.widgets.result_tree import BAD, ResultTree
@@ -101,7 +101,7 @@ class TestsTab(SessionTab):
     def compose(self) -> ComposeResult:
         """Header, tree, and the chosen failure."""
         yield Facts(id="tests-facts")
-        with Container(id="tests-panes"):
+        with Bare(id="tests-panes"):
             yield ResultList(self._tree, id="tests-list")
             yield SourceView(id="tests-source")
 
