@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -159,14 +160,47 @@ def age(seconds: float | None) -> str:
     return f"{int(seconds)}s"
 
 
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit a terminal, the widest made narrower first, and the first column with most left."""
+    fitting = list(widths)
+    first, others = range(1), range(1, len(fitting))
+    for some, least in ((others, 14), (first, 24), (others, 10), (first, 10)):
+        while some and sum(fitting) + 2 * (len(fitting) - 1) > room:
+            widest = max(some, key=lambda index: fitting[index])
+            if fitting[widest] <= least:
+                break
+            fitting[widest] -= 1
+    return fitting
+
+
+def _cut(text: str, room: int) -> str:
+    """Text with an ellipsis in its middle, where it is wider than the room for it."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= room:
+        return text
+    tail = ""
+    for char in reversed(text):
+        if cell_len(char + tail) > (room - 1) // 2:
+            break
+        tail = char + tail
+    return set_cell_size(text, room - 1 - cell_len(tail)) + "…" + tail
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
-    """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded."""
+    """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded.
+
+    Where a terminal is too narrow, texts are cut in their middle, the least in the first column, by which rows are called.
+    """
     from rich.cells import cell_len as width
 
     from devdeck.text import one_line
 
     cells = [[(one_line(text), style) for text, style in row] for row in rows]
     widths = [max([width(heading), *(width(row[index][0]) for row in cells)]) for index, heading in enumerate(headings)]
+    if sys.stdout.isatty():
+        widths = _narrowed(widths, shutil.get_terminal_size().columns)
+        cells = [[(_cut(text, widths[index]), style) for index, (text, style) in enumerate(row)] for row in cells]
 
     def line(row: Sequence[tuple[str, str]]) -> str:
         parts = [styled(text, style) + " " * (widths[index] - width(text)) for index, (text, style) in enumerate(row)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
@@ -82,6 +84,21 @@ def test_rm_all_asks(cli: Cli, deck: Deck, repository: Path) -> None:
     assert status == 0, said
     assert deck.store.sessions() == ()
     assert cli("rm", "all", "--yes").stdout == "no sessions\n"
+
+
+def test_tables_fit_the_terminal(cli: Cli, deck: Deck, repository: Path) -> None:
+    """Where there is a terminal: what is piped is never cut."""
+    label = "a-long-label-" + "of-many-words-" * 5 + "日本"
+    for each in (label, "short"):
+        make_session(deck, repository, each)
+    status, said = answered(cli, "", "ls")
+    assert status == 0
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.splitlines()]
+    assert len(lines) == 3
+    assert all(cell_len(line) <= 80 for line in lines)
+    assert re.search(r"^a-long-label.*….*日本 ", lines[1])
+    assert lines[2].startswith("short ")
+    assert label in cli("ls").stdout
 
 
 def test_rm_all_says_what_stays(cli: Cli, deck: Deck, repository: Path) -> None:
