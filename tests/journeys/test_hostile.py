@@ -71,3 +71,69 @@ def test_hostile_names_and_logs(world: World) -> None:
     assert not list(Path(world.folder).rglob("trap"))
     dashboard.keys("q")
     dashboard.ended(0)
+
+
+LABEL = "#(touch${IFS}trap);$(touch${IFS}trap)"
+COMMAND = "\x1b]0;STOLEN TITLE\x07[@click=app.quit]quit[/] [/oops] \u202egnp.exe"
+
+
+def test_hostile_names_in_dialogs(world: World) -> None:
+    shop = world.repository("shop", {"README.md": "# A shop\n"})
+    run_git(shop, "branch", BRANCH)
+    escaped = "".join(sign if sign.isascii() and sign.isprintable() else f"\\u{ord(sign):04x}" for sign in COMMAND)
+    (shop / ".devdeck.toml").write_text(f'[[init.command]]\nname = "{escaped}"\nrun = "true {escaped}"\n')
+    world.cli("start", LABEL, cwd=shop)
+    place = Path(world.session(LABEL)["worktree"])
+    for name in ("[@click=app.quit]x", "\x1b]0;STOLEN TITLE\x07", "\u202egnp.exe", "a\nb"):
+        (place / name).write_text("x")
+
+    dashboard = world.dashboard()
+    before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
+    dashboard.shows("#(touch${IFS}")
+    dashboard.keys("n")
+    dashboard.shows("New session", "branches of shop", "feat/]oops]")
+    dashboard.asks("fix-login")
+    dashboard.type("[/oops]")
+    dashboard.shows("can't contain")
+    dashboard.keys("Escape")
+    dashboard.hides("branches of shop")
+    dashboard.keys("C")
+    dashboard.shows("Check out", "feat/]oops]")
+    dashboard.type("ext::sh -c touch")
+    dashboard.keys("Enter")
+    dashboard.shows("Trust this configuration?", "[@click=app.quit]quit[/]", "\\u202e", "\\x1b]0;STOLEN")
+    dashboard.keys("w")
+    dashboard.hides("Trust this configuration?")
+    dashboard.shows("can't check out", "Check out")
+    dashboard.keys("Escape")
+    dashboard.hides("Check out")
+    dashboard.keys("g")
+    dashboard.shows("[@click=app.quit]x")
+    dashboard.keys("o")
+    dashboard.shows("▌1 Overview")
+    dashboard.keys("I")
+    dashboard.shows("[@click=app.quit]quit[/]", "\\u202e", "\\x1b]0;STOLEN")
+    dashboard.keys("Escape")
+    dashboard.hides("\\x1b]0;STOLEN")
+    dashboard.keys("x")
+    dashboard.shows("Remove session", "4 untracked files", "remove anyway")
+    dashboard.keys("F")
+    dashboard.shows("yes, remove it with this work")
+    dashboard.keys("y")
+    dashboard.hides("Remove session")
+    dashboard.keys("X")
+    dashboard.shows("Trash", "#(touch${IFS}")
+    dashboard.keys("Enter")
+    dashboard.shows("✓ #(touch", "is back")
+    dashboard.keys("Escape")
+    dashboard.hides("Trash")
+
+    assert "\u202e" not in dashboard.screen()
+    after = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
+    assert after == before
+    assert not list(Path(world.folder).rglob("trap"))
+    assert sorted(path.name for path in place.iterdir()) == sorted(
+        [".git", ".gitignore", "README.md", "[@click=app.quit]x", "\x1b]0;STOLEN TITLE\x07", "\u202egnp.exe", "a\nb"]
+    )
+    dashboard.keys("q")
+    dashboard.ended(0)
