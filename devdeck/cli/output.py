@@ -190,7 +190,8 @@ def _cut(text: str, room: int) -> str:
 def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
     """Print columns: each cell is (text, style). Widths are of terminal cells, the last column is not padded.
 
-    Where a terminal is too narrow, texts are cut in their middle, the least in the first column, by which rows are called.
+    Where a terminal is too narrow, texts are cut in their middle; least of all in the first column,
+    by which rows are called.
     """
     from rich.cells import cell_len as width
 
