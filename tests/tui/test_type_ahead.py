@@ -13,7 +13,19 @@ from tests.tui.fake import FakeDeck
 from tui.screens.trust import Trust
 
 MakeDeck = Callable[..., FakeDeck]
-NAMES = {"/": "slash", ":": "colon", "$": "dollar_sign", " ": "space", "\r": "enter", "\x1b": "escape", "\t": "tab"}
+NAMES = {
+    "/": "slash",
+    ":": "colon",
+    "$": "dollar_sign",
+    " ": "space",
+    "\r": "enter",
+    "\x1b": "escape",
+    "\t": "tab",
+    "\b": "backspace",
+    "\x15": "ctrl+u",
+    "\x01": "ctrl+a",
+    "^": "up",
+}
 
 
 async def burst(it: Driver, text: str) -> None:
@@ -86,6 +98,23 @@ async def test_keys_after_a_dialog_mean_what_they_mean_without_it(make_deck: Mak
         await burst(it, "R\x1bt")
         await it.until(lambda: len(deck.named("test")) == 2)
         assert len(it.app.screen_stack) == 1
+
+
+async def test_editing_keys_are_not_overtaken_by_text(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as it:
+        await burst(it, "nwrong\x15fix-xx\b\bit\x01quick-\r")
+        await it.until(lambda: deck.named("start_session"))
+        assert deck.named("start_session")[0][0].label == "quick-fix-it"
+        await it.until(lambda: len(it.app.screen_stack) == 1)
+        await burst(it, "$make\b\b\b\bls -al\b\r")
+        await it.until(lambda: deck.named("run_shell"))
+        assert deck.named("run_shell")[0][1] == "ls -a"
+        await burst(it, "$^h\r")
+        await it.until(lambda: len(deck.named("run_shell")) == 2)
+        assert deck.named("run_shell")[1][1] == "ls -ah"
+        await burst(it, ":sor\tlabel\r")
+        await it.until(lambda: it.main.sessions.sort == "label")
 
 
 async def test_a_question_of_trust_is_not_answered_ahead(make_deck: MakeDeck) -> None:

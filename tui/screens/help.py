@@ -12,6 +12,7 @@ from textual.widgets import Input
 from tui.actions import GLOBAL, Action, Context, Registry
 from tui.command_line import VERBS
 from tui.screens.dialog import Choice, Dialog
+from tui.widgets.field import TextLine
 from tui.widgets.line_view import LineView
 from tui.widgets.spans import Line, Span, Tone, fit, line
 
@@ -54,7 +55,7 @@ class Help(Dialog[None]):
 
     def body(self) -> ComposeResult:
         """Search and text."""
-        yield Input(placeholder="type to search keys and commands", id="help-search")
+        yield TextLine(placeholder="type to search keys and commands", id="help-search")
         yield HelpLines(id="help-lines")
 
     def on_mount(self) -> None:

@@ -16,6 +16,7 @@ from devdeck.live import LiveDeck
 from devdeck.model import TrashEntry
 from tui.screens.dialog import Choice, Dialog
 from tui.widgets import rows
+from tui.widgets.field import TextLine
 from tui.widgets.line_view import Facts, LineView
 from tui.widgets.plot import format_value
 from tui.widgets.spans import Line, Span, Tone, by_words, clean, fit, line, shorten, wrapped
@@ -174,7 +175,7 @@ class Trash(Dialog[str]):
         yield Facts(id="trash-head")
         yield Entries(id="trash-entries")
         yield Facts(id="trash-about")
-        yield Input(id="trash-label", select_on_focus=False)
+        yield TextLine(id="trash-label", select_on_focus=False)
 
     @property
     def _list(self) -> Entries:

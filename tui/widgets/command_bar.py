@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
 from textual.message import Message
-from textual.message_pump import MessagePump
 from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -19,6 +16,7 @@ from devdeck.text import one_line
 from tui import command_line
 from tui.command_line import CommandError, World
 from tui.history import History
+from tui.widgets.field import TextLine, again
 from tui.widgets.line_view import Facts
 from tui.widgets.spans import Line, Span, Tone, clean, line
 
@@ -34,67 +32,39 @@ class _Completions(Suggester):
         return self._ask(value)
 
 
-class CommandInput(Input):
+COMPLETING = {"tab": 1, "shift+tab": -1}
+RECALLING = {"up": -1, "down": 1}
+"""Keys that put another line in the place of the one typed, and how far they go."""
+
+
+class CommandInput(TextLine):
     """The input, with completion and history on its keys."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete(1)", "Complete", show=False),
-        Binding("shift+tab", "complete(-1)", "Complete backwards", show=False),
-        Binding("up", "recall(-1)", "Older", show=False),
-        Binding("down", "recall(1)", "Newer", show=False),
-    ]
-
-    class Complete(Message):
-        """Tab: the next completion is wanted."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
-
-    class Recall(Message):
-        """Up or down: another line of the history is wanted."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
-
-    def action_complete(self, step: int) -> None:
-        """Ask for a completion."""
-        self.post_message(self.Complete(step))
-
-    def action_recall(self, step: int) -> None:
-        """Ask for a line of the history."""
-        self.post_message(self.Recall(step))
 
     @property
     def bar(self) -> CommandBar:
         """The bar that it is in."""
         return next(it for it in self.ancestors if isinstance(it, CommandBar))
 
-    def on_key(self, event: events.Key) -> None:
-        """Enter and escape close it before the next key is looked at; a binding would be found later.
+    async def on_key(self, event: events.Key) -> None:
+        """Its keys do what they do before the next key is looked at; a binding would be found later.
 
         What was typed ahead of the closing means what it meant. Backspace in an empty line closes it, as in vi.
         """
         bar = self.bar
         if not bar.is_open:
-            _after(bar.ancestors_with_self, self.app, events.Key(event.key, event.character))
+            again(bar.ancestors_with_self, self.app, events.Key(event.key, event.character))
         elif event.key == "enter":
             bar.enter(self.value)
         elif event.key == "escape" or (event.key == "backspace" and not self.value):
             bar.leave()
+        elif event.key in COMPLETING:
+            bar.complete(COMPLETING[event.key])
+        elif event.key in RECALLING:
+            bar.recall(RECALLING[event.key])
         else:
             return
         event.stop()
         event.prevent_default()
-
-
-def _after(nodes: Sequence[MessagePump], app: MessagePump, key: events.Key) -> None:
-    """Press a key once each of the nodes has handled what it was sent before."""
-    if nodes:
-        nodes[0].call_later(_after, nodes[1:], app, key)
-    else:
-        app.post_message(key)
 
 
 class CommandBar(Container):
@@ -275,15 +245,14 @@ class CommandBar(Container):
         self.close()
         self.post_message(self.Closed(self.mode))
 
-    def on_command_input_complete(self, event: CommandInput.Complete) -> None:
+    def complete(self, step: int) -> None:
         """Go through the completions, or take the only one."""
-        event.stop()
         if not self._candidates:
             self._candidates = command_line.complete(self.mode, self.input.value, self._names)
             self._at = -1
         if not self._candidates:
             return
-        self._at = (self._at + event.step) % len(self._candidates) if self._at >= 0 or event.step > 0 else -1
+        self._at = (self._at + step) % len(self._candidates) if self._at >= 0 or step > 0 else -1
         self._completed = self._candidates[self._at]
         if len(self._candidates) == 1:
             self._forget_candidates_after()
@@ -296,11 +265,10 @@ class CommandBar(Container):
         self._forget_candidates()
         self._set(text if text.endswith(" ") or self.mode == "!" else f"{text} ")
 
-    def on_command_input_recall(self, event: CommandInput.Recall) -> None:
+    def recall(self, step: int) -> None:
         """Go through the lines of this mode that begin like the draft."""
-        event.stop()
         if self._recalled == 0:
             self._draft = self.input.value
         found = [text for text in self._history.of(self.mode) if text.startswith(self._draft)]
-        self._recalled = min(max(0, self._recalled - event.step), len(found))
+        self._recalled = min(max(0, self._recalled - step), len(found))
         self._set(found[-self._recalled] if self._recalled else self._draft)

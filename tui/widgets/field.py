@@ -11,11 +11,34 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from textual import events
+from textual.binding import Binding
 from textual.message_pump import MessagePump
 from textual.widgets import Input
 
 STEPS = {"up": -1, "down": 1, "pageup": -5, "pagedown": 5}
 """Keys that go through the list that belongs to a field, and how far."""
+
+
+EDITS = {
+    key.strip(): binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding)
+    for key in binding.key.split(",")
+    if key != "enter"
+}
+"""Keys that move in a line or change it, and what they do."""
+
+
+class TextLine(Input):
+    """A line of text in which backspace and the other editing keys are not overtaken by the text typed after them."""
+
+    async def on_key(self, event: events.Key) -> None:
+        """Edit at once: as a binding it would be done when the text behind it is there already."""
+        action = EDITS.get(event.key)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            await self.app.run_action(action, self)
 
 
 @runtime_checkable
@@ -32,13 +55,13 @@ class Form(Protocol):
         """Escape."""
 
 
-class Field(Input):
+class Field(TextLine):
     """One line of text."""
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(value, placeholder=placeholder, id=id, select_on_focus=False)
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Do what a key means to the dialog before the next one is looked at."""
         form = self.screen
         stack = self.app.screen_stack
