@@ -115,7 +115,7 @@ class Database:
         without touching what has its name now (sqlite.org/howtocorrupt.html, 2.4, is about those that write on).
 
         Raises:
-            DeckError: There is no file any more, or the other one can't be used. It is looked for again at the next call.
+            DeckError: There is none any more, or the other one can't be used. The next call looks again.
         """
         if self._connection.in_transaction:
             return
