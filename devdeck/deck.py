@@ -6,44 +6,37 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from devdeck.errors import DeckError
-from devdeck.history import History
-from devdeck.managing import Managing
 from devdeck.paths import Paths
-from devdeck.removing import Removing
 from devdeck.sessions import Sessions
-from devdeck.setup import Setups
-from devdeck.starting import Starting
 from devdeck.store import Store
 from devdeck.terminals import Terminals
 from devdeck.transactions import Site, Transactions
-from devdeck.trash import Retention, Trash
 from devdeck.work import Work
-from devdeck.workspaces import Workspaces
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
     from devdeck.config import Config
+    from devdeck.history import History
     from devdeck.importing import Importing
+    from devdeck.managing import Managing
+    from devdeck.removing import Removing
+    from devdeck.setup import Setups
+    from devdeck.starting import Starting
+    from devdeck.trash import Retention, Trash
+    from devdeck.workspaces import Workspaces
 
 
 class Deck:
     """One deck: a store, a tmux server, and everything that can be done with them.
 
     Synchronous: the command line calls it directly, the dashboard in threads. Every change of the world is checked
-    first and journaled before and after.
+    first and journaled before and after. What only some verbs need is loaded when it is used.
 
     Attributes:
         terminals: The tmux sessions: going there, typing into them.
         work: What runs: commands and tests.
         sessions: Which sessions there are.
         transactions: Changes in steps: what was cut off, and how it is settled.
-        setups: What repositories set up in new sessions, and trust in it.
-        starting: Making sessions.
-        workspaces: Making those over several repositories.
-        removing: Removing them.
-        trash: What was removed, and how it comes back.
-        history: Taking back the last change.
-        managing: Renaming them, and taking over what others made.
     """
 
     def __init__(self, paths: Paths, store: Store, tmux: TmuxServer) -> None:
@@ -52,15 +45,57 @@ class Deck:
         self.terminals = Terminals(store, tmux)
         self.work = Work(paths, store, self.terminals)
         self.sessions = Sessions(store, self.terminals)
-        site = Site(paths, store, self.terminals, self.work)
-        self.transactions = Transactions(site)
-        self.setups = Setups(site)
-        self.starting = Starting(site, self.transactions, self.setups, lambda: self.config.start)
-        self.workspaces = Workspaces(site, self.setups, self.starting)
-        self.trash = Trash(site, self.transactions, self._retention)
-        self.removing = Removing(site, self.transactions, self.setups, self.trash)
-        self.history = History(site, self.transactions, self.removing, self.trash)
-        self.managing = Managing(site, self.transactions, self.sessions)
+        self._site = Site(paths, store, self.terminals, self.work)
+        self.transactions = Transactions(self._site)
+
+    @cached_property
+    def setups(self) -> Setups:
+        """What repositories set up in new sessions, and trust in it."""
+        from devdeck.setup import Setups
+
+        return Setups(self._site)
+
+    @cached_property
+    def starting(self) -> Starting:
+        """Making sessions."""
+        from devdeck.starting import Starting
+
+        return Starting(self._site, self.transactions, self.setups, lambda: self.config.start)
+
+    @cached_property
+    def workspaces(self) -> Workspaces:
+        """Making sessions over several repositories."""
+        from devdeck.workspaces import Workspaces
+
+        return Workspaces(self._site, self.setups, self.starting)
+
+    @cached_property
+    def trash(self) -> Trash:
+        """What was removed, and how it comes back."""
+        from devdeck.trash import Trash
+
+        return Trash(self._site, self.transactions, self._retention)
+
+    @cached_property
+    def removing(self) -> Removing:
+        """Removing sessions."""
+        from devdeck.removing import Removing
+
+        return Removing(self._site, self.transactions, self.setups, self.trash)
+
+    @cached_property
+    def history(self) -> History:
+        """Taking back the last change."""
+        from devdeck.history import History
+
+        return History(self._site, self.transactions, self.removing, self.trash)
+
+    @cached_property
+    def managing(self) -> Managing:
+        """Renaming sessions, and taking over what others made."""
+        from devdeck.managing import Managing
+
+        return Managing(self._site, self.transactions, self.sessions)
 
     @cached_property
     def importing(self) -> Importing:
@@ -81,6 +116,8 @@ class Deck:
         return Config.load(self.paths)
 
     def _retention(self) -> Retention:
+        from devdeck.trash import Retention
+
         config = self.config
         return Retention(
             keep_days=config.trash.keep_days or None, max_size=config.trash_size, ignored_limit=config.ignored_limit
