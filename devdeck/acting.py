@@ -193,13 +193,15 @@ class Acting:
         await self._in(self._looks, DETAIL_TIMEOUT, self._deck.starting.fetch, path)
         self._news[path] = time.monotonic()
 
-    async def setup(self, path: str) -> Setup:
+    async def setup(self, path: str, session_id: str | None = None) -> Setup:
         """What the configuration of the repository at `path` would do."""
-        return await self._detail(self._deck.setups.look, path)
+        session = None if session_id is None else self._session(session_id)
+        return await self._detail(self._deck.setups.look, path, session)
 
-    async def trust(self, path: str, digest: str) -> None:
+    async def trust(self, path: str, digest: str, session_id: str | None = None) -> None:
         """Trust the configuration of a repository, as it was shown."""
-        await self._intent(self._deck.setups.trust, path, digest=digest)
+        session = None if session_id is None else self._session(session_id)
+        await self._intent(self._deck.setups.trust, path, digest=digest, session=session)
 
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         """Set a session up (again)."""

@@ -96,6 +96,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """Names the configuration's content; trusting exactly what was shown gives it back."""
     warnings: tuple[str, ...] = ()
     """What is odd in the configuration, each with file, line and column."""
+    foreign: str = ""
+    """What the session was made for, when that may be somebody else's code: then it is trusted for that session."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,11 +212,14 @@ class LiveDeck(Protocol):
     async def fetch(self, path: str) -> None:
         """Ask the remotes of a repository for news; bounded in time."""
 
-    async def setup(self, path: str) -> Setup:
-        """What the configuration of the repository at `path` would do in a new session."""
+    async def setup(self, path: str, session_id: str | None = None) -> Setup:
+        """What the configuration of the repository at `path` would do in a new session, or in that one."""
 
-    async def trust(self, path: str, digest: str) -> None:
-        """Trust the configuration of the repository at `path`. Raises `Refused` when it is not `digest`'s any more."""
+    async def trust(self, path: str, digest: str, session_id: str | None = None) -> None:
+        """Trust the configuration of the repository at `path`. Raises `Refused` when it is not `digest`'s any more.
+
+        A session of somebody else's code needs that for itself.
+        """
 
     async def initialize(self, session_id: str, *, trust: bool = False) -> tuple[Job, ...]:
         """Set a session up (again). Raises `Refused` when the configuration is not trusted and `trust` is not given."""

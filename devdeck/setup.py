@@ -51,8 +51,8 @@ class Setups:
         """
         return tuple(read(place.repository_path) for place in session.places)
 
-    def look(self, path: str) -> Setup:
-        """What the configuration of the repository at `path` would do. Changes nothing.
+    def look(self, path: str, session: Session | None = None) -> Setup:
+        """What the configuration of the repository at `path` would do, in a session that is there. Changes nothing.
 
         Raises:
             UsageError: The configuration can't be read; names file, line, what was found and what was expected.
@@ -63,9 +63,10 @@ class Setups:
             include=tuple(include_words(each) for each in config.include),
             commands=tuple(words(command) for command in config.commands),
             teardown=tuple(words(command) for command in config.teardown),
-            trusted=self.is_trusted(config),
+            trusted=self.is_trusted(config, session),
             digest=trust.digest(config),
             warnings=config.warnings,
+            foreign=session.target if session is not None and trust.is_foreign(session) else "",
         )
 
     def is_trusted(self, config: RepoConfig, session: Session | None = None) -> bool:

@@ -139,7 +139,7 @@ class Dialogs:
         paths = [place.repository_path for place in session.places]
 
         async def work() -> None:
-            if not await allowed(self._app, self._deck, paths, without=""):
+            if not await allowed(self._app, self._deck, paths, session_id, without=""):
                 return
             count = len(await self._deck.initialize(session_id))
             if count:

@@ -170,7 +170,12 @@ def test_somebody_elses_code_needs_trust_for_its_own_session(deck: Deck, reposit
     assert "somebody else's code" in deck.setups.warnings(foreign)[0]
     with pytest.raises(Refused):
         deck.setups.initialize(foreign)
-    deck.setups.initialize(foreign, trust=True)
+    shown = deck.setups.look(str(repository), foreign)
+    assert (shown.foreign, shown.trusted) == ("pr/7", False)
+    assert deck.setups.look(str(repository)).trusted
+    deck.setups.trust(str(repository), digest=shown.digest, session=foreign)
+    assert deck.setups.look(str(repository), foreign).trusted
+    deck.setups.initialize(foreign)
     assert (Path(made.worktree) / ".env").exists()
     assert [job.exit_status for job in ended(deck, foreign)] == [0]
     another = Session(
@@ -178,6 +183,10 @@ def test_somebody_elses_code_needs_trust_for_its_own_session(deck: Deck, reposit
         worktree=made.worktree, target="pr/8",
     )  # fmt: skip
     assert not deck.setups.is_trusted(read(str(repository)), another)
+    deck.store.save_session(another)
+    deck.setups.initialize(another, trust=True)
+    assert deck.setups.is_trusted(read(str(repository)), another)
+    ended(deck, another)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,8 @@ class FakeDeck:
         self.handoff = Handoff(())
         self.known_branches: tuple[BranchChoice, ...] = BRANCHES
         self.setups: dict[str, Setup] = {}
+        self.trusted_for: list[str | None] = []
+        """The sessions that configurations were trusted for."""
         self.trashed: list[TrashEntry] = []
         self.not_at_a_shell: set[str] = set()
         self.started = self.stopped = False
@@ -307,12 +309,13 @@ class FakeDeck:
     async def fetch(self, path: str) -> None:
         await self._called("fetch", path)
 
-    async def setup(self, path: str) -> Setup:
+    async def setup(self, path: str, session_id: str | None = None) -> Setup:
         await self._called("setup", path)
         return self.setups.get(path, Setup(file="", trusted=True))
 
-    async def trust(self, path: str, digest: str) -> None:
+    async def trust(self, path: str, digest: str, session_id: str | None = None) -> None:
         await self._intent("trust", path, digest)
+        self.trusted_for.append(session_id)
         if self.setups[path].digest != digest:
             raise Refused("the configuration has changed since it was shown", "look at it again")
         self.setups[path] = msgspec.structs.replace(self.setups[path], trusted=True)

@@ -348,6 +348,36 @@ async def test_every_form_of_target_goes_to_the_deck_as_it_is(make_deck: MakeDec
         assert it.selected == "mine"
 
 
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("pr/7", "✓ pull request 7"), ("!7", "✓ merge request 7"), ("ada:fix", "✓ branch fix of ada's")],
+)
+async def test_somebody_elses_code_is_not_set_up_at_once(make_deck: MakeDeck, target: str, words: str) -> None:
+    deck = make_deck()
+    deck.setups[API] = UNTRUSTED
+    async with driving(deck) as it:
+        await opened(it, "C", Checkout)
+        await it.type(target)
+        await it.until(lambda: words in it.text() and "nothing yet: it may be somebody else's code" in it.text())
+        await it.press("enter")
+        await gone(it)
+        assert deck.named("checkout") == [(target, API, None, False)]
+        assert not deck.named("trust")
+
+
+async def test_trust_in_somebody_elses_code_is_asked_for_that_session(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    deck.setups[API] = msgspec.structs.replace(UNTRUSTED, foreign="pr/7 [x]")
+    async with driving(deck) as it:
+        it.main.performer.go(deck.id_of("dark-mode"))
+        await it.press("I")
+        await it.until(lambda: isinstance(top(it), Trust) and top(it)._shown)
+        assert "! pr/7 [x] may be somebody else's code." in it.text()
+        await it.press("t")
+        await it.until(lambda: deck.named("initialize"))
+        assert deck.trusted_for == [deck.id_of("dark-mode")]
+
+
 async def test_a_target_is_picked_and_its_label_is_derived(make_deck: MakeDeck) -> None:
     deck = make_deck()
     async with driving(deck) as it:

@@ -8,6 +8,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
+from devdeck import targets
+from devdeck.errors import UsageError
 from devdeck.live import LiveDeck
 from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
 from tui.screens.dialog import Choice, labelled
@@ -21,7 +23,7 @@ FORMS = "branch · remote/branch · user:branch · pr/7 · #7 · URL"
 
 
 class Checkout(Maker):
-    """Makes a session for a target and gives back its id. The deck alone knows what a target means."""
+    """Makes a session for a target and gives back its id. What it means here, the deck finds out."""
 
     TITLE_TEXT = "Check out"
     FIRST = "#checkout-target"
@@ -98,7 +100,7 @@ class Checkout(Maker):
         self.target.offer(self._chosen.options(self.home, tags=False))
         if self.list.field is self.target:
             self.list_for(self.target)
-        self.tell_setup(self._chosen.setup, self._chosen.setup_problem)
+        self._tell()
 
     def heading_of(self, field: PickField) -> tuple[Line, str]:
         """Of branches or of repositories."""
@@ -110,7 +112,9 @@ class Checkout(Maker):
     def _check(self) -> bool:
         label = self.label
         why = self.deck.check_label(label) if label else ""
-        note: Line = (Span(FORMS, Tone.MUTED),)
+        asked = requested(self.target.value)
+        note: Line = (Span(f"✓ {asked}", Tone.PASSED),) if asked else (Span(FORMS, Tone.MUTED),)
+        self._tell()
         self.query_one("#checkout-note", Facts).put((note,))
         self.complain(clean(why, 300))
         return not why
@@ -138,11 +142,28 @@ class Checkout(Maker):
             return self._check()
         return False
 
+    def _tell(self) -> None:
+        foreign = bool(requested(self.target.value))
+        self.tell_setup(self._chosen.setup, self._chosen.setup_problem, foreign=foreign)
+
     def repositories_meant(self) -> Sequence[str]:
-        """The one."""
-        return (self.path,)
+        """The one; none for what may be somebody else's code, in which nothing is set up before that is asked for."""
+        return () if requested(self.target.value) else (self.path,)
 
     def order(self) -> Order:
         """The session as it is typed now."""
         target, path, label = self.target.value.strip(), self.path, self.label or None
         return lambda: self.deck.checkout(target, path, label)
+
+
+def requested(text: str) -> str:
+    """What of somebody else's a target asks for, in words; empty when it is a branch, or nothing yet."""
+    try:
+        wanted = targets.parse(text)
+    except UsageError:
+        return ""
+    if isinstance(wanted, targets.Request):
+        return f"{'merge' if wanted.merge else 'pull'} request {wanted.number}"
+    if isinstance(wanted, targets.Fork):
+        return f"branch {clean(wanted.branch, 60)} of {clean(wanted.owner, 60)}'s fork"
+    return ""

@@ -12,12 +12,13 @@ from textual.binding import Binding, BindingType
 from devdeck.errors import DeckError
 from devdeck.live import LiveDeck, Setup
 from devdeck.model import Session
+from tui.actions import ACTIONS
 from tui.screens.branches import setup_words
 from tui.screens.dialog import Choice, Dialog
 from tui.screens.trust import allowed
 from tui.widgets.line_view import Facts
 from tui.widgets.picker import PickField, PickList
-from tui.widgets.spans import Line, Span, Tone, clean
+from tui.widgets.spans import Line, Span, Tone, clean, line
 
 _log = logging.getLogger(__name__)
 
@@ -167,9 +168,9 @@ class Maker(Dialog[str]):
         if self.list.field is event.field:
             self.list_for(event.field)
 
-    def tell_setup(self, setup: Setup | None, problem: str) -> None:
-        """Say what would be set up."""
-        self.query_one(SetupLine).show(setup, problem)
+    def tell_setup(self, setup: Setup | None, problem: str, *, foreign: bool = False) -> None:
+        """Say what would be set up; in a session of somebody else's code nothing yet."""
+        self.query_one(SetupLine).show(setup, problem, foreign=foreign)
 
 
 class SetupLine(Facts):
@@ -179,10 +180,11 @@ class SetupLine(Facts):
         super().__init__()
         self._setup: Setup | None = None
         self._problem = ""
+        self._foreign = False
 
-    def show(self, setup: Setup | None, problem: str) -> None:
+    def show(self, setup: Setup | None, problem: str, *, foreign: bool = False) -> None:
         """Say it, or why it is not known."""
-        self._setup, self._problem = setup, problem
+        self._setup, self._problem, self._foreign = setup, problem, foreign
         self.lines_changed()
         self.refresh()
 
@@ -194,4 +196,13 @@ class SetupLine(Facts):
         """As much of it as there is room for."""
         if self._problem:
             return (Span(f"✗ {clean(self._problem, 200)}", Tone.FAILED),)
-        return setup_words(self._setup, width) if self._setup is not None else (Span("…", Tone.MUTED),)
+        if self._setup is None:
+            return (Span("…", Tone.MUTED),)
+        if self._foreign and self._setup.digest:
+            key = ACTIONS["session.init"].key
+            return line(
+                Span("nothing yet: it may be somebody else's code · ", Tone.DIRTY),
+                Span(key, Tone.STRONG),
+                " asks later",
+            )
+        return setup_words(self._setup, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from devdeck.live import LiveDeck, Setup
 from devdeck.text import one_line
 from tui.screens.dialog import Choice, Dialog
 from tui.widgets.line_view import Facts, LineView
-from tui.widgets.spans import Line, Span, Tone, line
+from tui.widgets.spans import Line, Span, Tone, clean, line
 
 Answer = Literal["trust", "without"]
 LIMIT = 20_000
@@ -70,8 +71,15 @@ class Trust(Dialog[Answer]):
 
     def on_mount(self) -> None:
         """Show it; only then keys are answers."""
+        foreign = next((setup.foreign for setup in self._setups if setup.foreign), "")
+        theirs: tuple[Line, ...] = (
+            (Span(f"! {clean(foreign, 60)} may be somebody else's code.", Tone.CONFLICT),),
+            (Span("  Commands run what its branch says, and it can read what is copied.", Tone.DIRTY),),
+            (),
+        )
         self.query_one("#trust-about", Facts).put(
             (
+                *(theirs if foreign else ()),
                 (Span("This runs with your rights, as if you had typed it.", Tone.STRONG),),
                 (Span("It is asked again when the file changes.", Tone.MUTED),),
                 (),
@@ -115,7 +123,9 @@ class Trust(Dialog[Answer]):
 
 def setup_lines(setup: Setup, width: int) -> list[Line]:
     """A configuration in full: its file, the patterns and the commands, none of them cut."""
-    lines: list[Line] = _item("", setup.file, width, Tone.BRANCH)
+    home = os.path.expanduser("~").rstrip("/")
+    file = "~" + setup.file.removeprefix(home) if setup.file.startswith(f"{home}/") else setup.file
+    lines: list[Line] = _item("", file, width, Tone.BRANCH)
     for warning in setup.warnings:
         lines += _item("! ", warning, width, Tone.DIRTY)
     parts = (
@@ -162,7 +172,14 @@ def _exact(text: str, plain: Tone) -> list[tuple[str, Tone]]:
     return found
 
 
-async def allowed(app: App[Any], deck: LiveDeck, paths: Sequence[str], *, without: str = "make it without") -> bool:
+async def allowed(
+    app: App[Any],
+    deck: LiveDeck,
+    paths: Sequence[str],
+    session_id: str | None = None,
+    *,
+    without: str = "make it without",
+) -> bool:
     """Ask about configurations that would do something and are not trusted; from a worker only.
 
     What is trusted is what was shown: a file that changes meanwhile is refused by the deck.
@@ -171,6 +188,7 @@ async def allowed(app: App[Any], deck: LiveDeck, paths: Sequence[str], *, withou
         app: Shows the question.
         deck: Knows the configurations.
         paths: Repositories whose configuration counts.
+        session_id: The session that it is for, when that is there.
         without: Words for going on without it; empty when that means nothing.
 
     Returns:
@@ -179,12 +197,12 @@ async def allowed(app: App[Any], deck: LiveDeck, paths: Sequence[str], *, withou
     Raises:
         DeckError: A configuration can't be read, or it changed while it was shown.
     """
-    setups = {path: await deck.setup(path) for path in dict.fromkeys(paths)}
+    setups = {path: await deck.setup(path, session_id) for path in dict.fromkeys(paths)}
     asked = {path: setup for path, setup in setups.items() if not setup.trusted}
     if not asked:
         return True
     answer = await app.push_screen_wait(Trust(tuple(asked.values()), without=without))
     if answer == "trust":
         for path, setup in asked.items():
-            await deck.trust(path, setup.digest)
+            await deck.trust(path, setup.digest, session_id)
     return answer is not None

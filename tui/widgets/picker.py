@@ -111,7 +111,7 @@ class PickList(LineView, can_focus=False):
     DEFAULT_CSS = """
     PickList { height: 6; }
     """
-    EMPTY = "nothing like it in the list; what is typed is taken as it is"
+    EMPTY = "none of these; what is typed is taken as it is"
 
     class Picked(Message):
         """An option was clicked; it is the field's now."""
