@@ -99,7 +99,7 @@ class Dialog(ModalScreen[T]):
     def offer(self, choices: Sequence[Choice]) -> None:
         """Show the choices."""
         parts = [
-            Part((Span(f" {choice.key}", Tone.STRONG), Span(f" {choice.words}  ", Tone.MUTED)), choice.target)
+            Part((Span(choice.key, Tone.STRONG), Span(f" {choice.words}   ", Tone.MUTED)), choice.target)
             for choice in choices
         ]
         self.query_one("#dialog-choices", Bar).say(parts)

@@ -90,7 +90,7 @@ class SendText(Dialog[Order]):
     DEFAULT_CSS = """
     SendText {
         & #dialog { width: 92; }
-        & #send-names { margin: 0 0 1 14; }
+        & #send-names { margin: 0 0 1 16; }
     }
     """
 

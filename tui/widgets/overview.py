@@ -140,6 +140,14 @@ def test_fact(run: TestRun | None, now: float) -> Line:
     )
 
 
+def members_test_fact(states: Sequence[SessionState]) -> Line:
+    """The last test runs in the repositories of a workspace, which has none of its own."""
+    found = [line(rows.test_cell(it.run), Span(f" in {rows.name_of(it)}", Tone.MUTED)) for it in states if it.run]
+    if not found:
+        return test_fact(None, 0.0)
+    return fact("tests", *[part for each in found for part in (*each, Span(" · ", Tone.MUTED))][:-1])
+
+
 def terminal_fact(state: SessionState, now: float) -> Line:
     """Whether there is a terminal, how many windows it has, who looks at it, what is in front."""
     known = state.terminal
@@ -267,7 +275,7 @@ def operation_line(operation: Operation, now: float, width: int) -> Line:
     words = brief(operation.detail) or clean(operation.label, 80)
     body = line(
         Span(f" {glyph} {operation.state:<8}", tone),
-        Span(f"{clean(operation.verb, 16):<7} "),
+        Span(f"{clean(operation.verb, 16):<9} "),
         Span(words, Tone.MUTED),
         Span(f"  undo: {clean(operation.undo, 200)}" if operation.undo else "", Tone.MUTED),
     )
@@ -348,11 +356,13 @@ class OverviewTab(SessionTab):
         if state is None:
             return list(message_lines("No session selected"))
         lines = [self._title(state), *self._warnings(), ()]
-        facts = [*setup_fact(state), *git_facts(state, now), test_fact(state.run, now)]
+        members = self._members(state)
+        tested = members_test_fact(members) if members else test_fact(state.run, now)
+        facts = [*setup_fact(state), *git_facts(state, now), tested]
         if state.run is not None and state.run.environment:
             facts.append(fact("", Span(f"{clean(state.run.runner)} in {clean(state.run.environment)}", Tone.MUTED)))
         facts += [terminal_fact(state, now), usage_fact(state, now), *self._places(state)]
-        if members := self._members(state):
+        if members:
             facts += [*heading("Repositories"), *member_lines(members, now)]
         if state.jobs:
             whose = {it.session.id: rows.name_of(it) for it in members}
@@ -374,6 +384,9 @@ class OverviewTab(SessionTab):
         session = state.session
         home = os.path.expanduser("~")
         lines = [fact("worktree", Span(rows.path_hint(session.worktree, home)))]
+        if session.kind is SessionKind.CHECKOUT and session.target:
+            news = f" · {ACTIONS['session.refresh'].key} brings its news"
+            lines.insert(0, fact("target", Span(clean(session.target, 200), Tone.BRANCH), Span(news, Tone.MUTED)))
         if session.repository_path != session.worktree:
             lines.append(fact("repo", Span(rows.path_hint(session.repository_path, home), Tone.MUTED)))
         return lines
