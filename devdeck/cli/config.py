@@ -91,6 +91,8 @@ def show(deck: Deck, path: str, json: bool) -> None:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
