@@ -62,7 +62,7 @@ class Branching:
         self._offline = offline
         self._timeout = timeout
         self._remotes = remotes.list_remotes(repo.root)
-        self._preferred = remotes.preferred(repo.root)
+        self._preferred = remotes.preferred(repo.root) if len(self._remotes) > 1 else ""
 
     # Starting
 

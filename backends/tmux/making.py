@@ -34,6 +34,10 @@ class _BoundedServer(libtmux.Server):
         self._cwd = cwd
         self._mark = mark
 
+    def has_session(self, target_session: str, exact: bool = True) -> bool:
+        """Not asked beforehand: tmux refuses a name that is taken, and says so."""
+        return False
+
     def cmd(self, cmd: str, *args: Any, target: str | int | None = None) -> Any:
         """Run one tmux command; `new-session` marks what it made before anybody can see it."""
         words = [cmd, *(["-t", str(target)] if target is not None else []), *(str(word) for word in args)]

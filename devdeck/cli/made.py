@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import shlex
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,6 +53,7 @@ def carry_out(
         open_after: Go there.
         json: Print one document, ask nothing.
     """
+    _load_ahead()
     deck.terminals.require()  # no tmux, no session: found out before anything is made
     plan = trusted_plan(deck, make_plan, trust=trust, ask=not json)
     warnings: list[str] = []
@@ -65,6 +69,21 @@ def carry_out(
             output.say(f"  → devdeck open {shlex.quote(session.label)}")
     if open_after:
         go(deck, deck.terminals.hand_off(session))
+
+
+def _load_ahead() -> None:
+    """Load the libraries that make worktrees and terminals in a thread, while git and tmux are waited for.
+
+    They take as long to import as the checks before the first change take. Where one can't be loaded, whoever needs it
+    finds that out again, and says so.
+    """
+
+    def load() -> None:
+        for name in ("git", "backends.tmux.making"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+    threading.Thread(target=load, name="devdeck-load").start()
 
 
 def trusted_plan(deck: Deck, make_plan: MakePlan, *, trust: bool, ask: bool) -> StartPlan:

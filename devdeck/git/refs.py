@@ -93,7 +93,8 @@ def _ref_oid(root: str, name: str) -> str | None:
     oid = shown.text.strip()
     if shown.status == 0 and _OID.fullmatch(oid):
         return oid
-    git(root, "rev-parse", "--git-dir")
+    if "not a valid ref" not in shown.stderr:
+        git(root, "rev-parse", "--git-dir")  # raises where it is the repository that is missing
     return None
 
 

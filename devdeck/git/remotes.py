@@ -34,6 +34,8 @@ def list_remotes(root: str) -> tuple[Remote, ...]:
             configured.setdefault(name, []).append(value)
         elif last == "gh-resolved":
             bases.append(name)
+    if not configured:
+        return ()
     order = {name: -number for number, name in enumerate(("upstream", "origin", *bases, preferred(root)), 1)}
     names = sorted(configured, key=lambda name: (order.get(name, 0), name))[:MAX_REMOTES]
     return tuple(Remote(name=name, urls=_urls(root, name, configured[name])) for name in names)
