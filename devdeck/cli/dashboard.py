@@ -7,8 +7,6 @@ import gc
 import os
 import sys
 
-import click
-
 from devdeck.errors import UsageError
 
 
@@ -47,11 +45,11 @@ def require_terminal() -> None:
         )
 
 
-@click.command(short_help="Open the dashboard over a throw-away deck.")
-def demo() -> int:
-    """Open the dashboard over a throw-away deck: real repositories, real tmux, tests that pass, fail and run.
+def show_demo() -> int:
+    """Open the dashboard over a throw-away deck; returns the exit status.
 
-    Everything it makes lies in one temporary folder and on one private tmux server, and goes when it is left.
+    Raises:
+        UsageError: Standard input or output is no terminal.
     """
     require_terminal()
     gc.disable()  # `tui.app` turns it on again when the dashboard stands
