@@ -48,6 +48,16 @@ def test_equal_values_and_unknown_sessions_are_no_news() -> None:
     assert hub.state.version == version
 
 
+def test_what_is_confirmed_is_younger_and_no_news() -> None:
+    hub = StateHub()
+    hub.set_sessions({"a": session("a")})
+    facts = GitFacts(branch="main", head=None)
+    hub.update({"a": {"git": Fact(value=facts, at=1.0)}})
+    heard, before = listening(hub), hub.state
+    hub.confirm({"a": {"git": Fact(value=facts, at=9.0)}, "gone": {"git": Fact(value=facts, at=9.0)}})
+    assert (before.sessions["a"].git.at, hub.state.sessions["a"].git.at, heard) == (1.0, 9.0, [])
+
+
 def test_health_is_told_when_its_words_change() -> None:
     hub = StateHub()
     heard = listening(hub)

@@ -35,6 +35,38 @@ async def test_moves_with_letters_and_arrows_and_looks_at_what_is_selected(make_
         assert deck.named("look_at")[-1][0] == deck.id_of("dark-mode")
 
 
+async def test_an_action_finds_the_detail_at_the_selected_session_also_in_a_burst_of_keys(make_deck: MakeDeck) -> None:
+    async with driving(make_deck()) as it:
+        await it.press("j", "j", "j", "k", "2")
+        assert it.main.detail.tab("tests").session_id == it.main.sessions.selected
+
+
+async def test_the_detail_follows_a_burst_of_keys(make_deck: MakeDeck) -> None:
+    async with driving(make_deck()) as it:
+        await it.press("j", "j", "j")
+        await it.until(lambda: it.main.detail.tab("overview").session_id == it.main.sessions.selected)
+
+
+async def test_time_alone_makes_ages_grow_in_list_and_detail(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as it:
+        await it.until(lambda: "changes" in it.text())
+        later = deck.now() + 7200.0
+        deck.now = lambda: later  # type: ignore[method-assign]
+        before = it.text()
+        it.main._tick()
+        await it.until(lambda: "2h ago" in it.text())
+        assert "2h ago" not in before
+
+
+async def test_a_new_title_repaints_the_border_alone(make_deck: MakeDeck) -> None:
+    async with driving(make_deck()) as it:
+        detail = it.main.detail
+        detail._exchange_repaint_regions()
+        detail.set_titles("another")
+        assert sum(region.area for region in detail._repaint_regions) < 4 * (detail.size.width + detail.size.height)
+
+
 async def test_the_first_paint_does_not_wait_for_the_deck(make_deck: MakeDeck) -> None:
     import asyncio
 
