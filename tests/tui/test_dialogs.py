@@ -541,6 +541,16 @@ async def test_sends_to_all_that_have_a_terminal_and_are_devdecks_own(make_deck:
         assert deck.named("send") == [(everyone, "make lint", False)]
 
 
+async def test_as_many_are_named_as_there_is_room_for(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck, (40, 24)) as it:
+        await opened(it, "S", SendText)
+        await it.press("down")
+        await it.until(lambda: "and 5 more" in it.text())
+        await it.pilot.resize_terminal(120, 40)
+        await it.until(lambda: "checkout-flow, dark-mode, fix-login" in it.text())
+
+
 async def test_an_audience_is_clicked(make_deck: MakeDeck) -> None:
     deck = make_deck()
     async with driving(deck) as it:

@@ -126,7 +126,14 @@ class SendText(Dialog[Order]):
 
     def on_audiences_chosen(self, event: Audiences.Chosen) -> None:
         """Name the sessions."""
-        states = self._audiences[event.row].states
+        self._tell_names()
+
+    def on_resize(self) -> None:
+        """Name as many as there is room for now; at first there was none."""
+        self.call_after_refresh(self._tell_names)
+
+    def _tell_names(self) -> None:
+        states = self._audiences[self.query_one(Audiences).chosen].states
         names = [clean(state.session.label, 60) for state in states] if len(states) > 1 else []
         facts = self.query_one("#send-names", Facts)
         facts.put(names_lines(names, facts.view_width))

@@ -70,7 +70,7 @@ class Trust(Dialog[Answer]):
         yield TrustLines(id="trust-lines")
 
     def on_mount(self) -> None:
-        """Show it; only then keys are answers."""
+        """Show it; only then keys are answers, and are offered."""
         foreign = next((setup.foreign for setup in self._setups if setup.foreign), "")
         theirs: tuple[Line, ...] = (
             (Span(f"! {clean(foreign, 60)} may be somebody else's code.", Tone.CONFLICT),),
@@ -85,10 +85,6 @@ class Trust(Dialog[Answer]):
                 (),
             )
         )
-        choices = [Choice("t", "trust it and set up", "answer('trust')")]
-        if self._without:
-            choices.append(Choice("w", self._without, "answer('without')"))
-        self.offer((*choices, Choice("↑↓", "scroll", "scroll(8)"), Choice("esc", "cancel", "cancel")))
         self.call_after_refresh(self._write)
 
     def _write(self) -> None:
@@ -100,6 +96,10 @@ class Trust(Dialog[Answer]):
 
     def _stands(self) -> None:
         self._shown = True
+        choices = [Choice("t", "trust it and set up", "answer('trust')")]
+        if self._without:
+            choices.append(Choice("w", self._without, "answer('without')"))
+        self.offer((*choices, Choice("↑↓", "scroll", "scroll(8)"), Choice("esc", "cancel", "cancel")))
 
     def post_message(self, message: Message) -> bool:
         """A key that was typed before the question could be read is no answer to it."""
