@@ -98,6 +98,13 @@ def _options(*folders: Path) -> tuple[frozenset[str], tuple[str, ...]]:
 _WHOLE, _BEGUN = _options(Path(devdeck.__path__[0]))
 
 
+_TAKES_NAMES = frozenset({
+    ("ls-remote",), ("fetch",), ("branch",), ("remote", "add"), ("remote", "remove"), ("remote", "get-url"), ("worktree", "add"),
+    ("worktree", "remove"),
+})  # fmt: skip
+"""Commands that the deck gives foreign names to, which so need `--` whatever the names are."""
+
+
 def _why_not_git(words: Sequence[str]) -> str:
     rest = list(words)
     while rest and (rest[0] in _GLOBAL or rest[0] == "-c"):
@@ -109,7 +116,8 @@ def _why_not_git(words: Sequence[str]) -> str:
             return ""
         if word.startswith("-") and word not in _WHOLE and not word.startswith(_BEGUN):
             return f"{word!r} stands where an option could be"
-    return ""
+    named = (rest[0], *(word for word in rest[1:2] if rest[0] in ("remote", "worktree")))
+    return f"{' '.join(named)} without an end of its options" if named in _TAKES_NAMES else ""
 
 
 # tmux

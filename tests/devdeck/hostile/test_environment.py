@@ -102,7 +102,7 @@ def test_variables_of_devdeck_and_tmux(cli: Cli, deck: Deck, repository: Path, m
         "SHELL",
         "NO_COLOR",
     ):
-        for text in VALUES[::25]:
+        for text in VALUES[::70]:
             with monkeypatch.context() as patch:
                 patch.setenv(name, text)
                 cli("ls")

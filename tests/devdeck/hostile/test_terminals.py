@@ -53,7 +53,7 @@ def literal(text: str) -> str:
 
 def test_sessions_of_others(deck: Deck, cli: Cli, tmux: TmuxServer, repository: Path, tmp_path: Path) -> None:
     """Names, window names, titles and marks of any kind: listed, matched, adopted, gathered, and never a target."""
-    for number, text in enumerate(TITLES[::9]):
+    for number, text in enumerate(TITLES[::14]):
         place = tmp_path / "places" / str(number)
         run_git(repository, "worktree", "add", "--quiet", "-b", f"b{number}", str(place))
         made = by_others(
@@ -79,7 +79,7 @@ def test_sessions_of_others(deck: Deck, cli: Cli, tmux: TmuxServer, repository: 
             by_others(tmux, "set-option", "-t", made, "@devdeck_id", text)
     deck.store.know_repository(str(repository), "shop")
     terminals = deck.terminals.all()
-    assert len(terminals) == len(TITLES[::9])
+    assert len(terminals) == len(TITLES[::14])
     found = deck.sessions.all()
     for verb in ("ls", "status"):
         cli(verb)
@@ -120,7 +120,7 @@ def test_names_that_devdeck_gives(deck: Deck, tmux: TmuxServer, repository: Path
     terminal = deck.terminals.own(session)
     assert terminal is not None
     window = terminal.panes[0].window_id
-    for text in TITLES[::2]:
+    for text in TITLES[::4]:
         name = session_name(text)
         assert tmux.rename_session(terminal.id, text) == name
         assert next(it.name for it in tmux.terminals(detail=False) if it.id == terminal.id) == name, repr(text)
