@@ -16,7 +16,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     isolate(monkeypatch, tmp_path / "home")
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("TMUX", "TMUX_PANE", "DEVDECK_SESSION", "DEVDECK_LABEL", "NO_COLOR", "EDITOR", "VISUAL"):
+    for name in (
+        *("TMUX", "TMUX_PANE", "DEVDECK_SESSION", "DEVDECK_LABEL"),
+        *("NO_COLOR", "EDITOR", "VISUAL", "COLUMNS", "LINES"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SHELL", "/bin/sh")
     monkeypatch.setenv("ENV", "")

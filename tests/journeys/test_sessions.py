@@ -15,7 +15,7 @@ from tests.tmux_support import tmux
 
 pytestmark = pytest.mark.journey
 
-WORK = {"notes.md": "untracked\n", "shop.py": "staged\n", "debug.log": b"ignored\0bytes\n"}
+WORK: dict[str, str | bytes] = {"notes.md": "untracked\n", "shop.py": "staged\n", "debug.log": b"ignored\0bytes\n"}
 
 
 def at_work(worktree: Path) -> None:
@@ -214,7 +214,9 @@ def test_set_up_failing_and_mended(world: World) -> None:
     dashboard.type(str(shop))
     dashboard.shows("ls no-such-file · not trusted")
     dashboard.keys("Enter")
-    dashboard.shows("Trust this configuration?", ".devdeck.toml", "1. echo first of [two]", "2. ls no-such-file")
+    dashboard.shows(
+        "Trust this configuration?", "1. echo first of [two]", "2. ls no-such-file", "t trust it and set up"
+    )
     assert world.json("ls") == {"sessions": []}
     dashboard.keys("t")
     dashboard.hides("New session", "Trust this")
@@ -228,13 +230,13 @@ def test_set_up_failing_and_mended(world: World) -> None:
 
     (shop / ".devdeck.toml").write_text(config.format("pwd"))
     dashboard.keys("I")
-    dashboard.shows("Trust this configuration?", "2. pwd")
+    dashboard.shows("Trust this configuration?", "2. pwd", "t trust it and set up")
     dashboard.keys("t")
     dashboard.hides("Trust this")
     dashboard.shows("2 commands started")
-    dashboard.hides("init ✗")
-    dashboard.hides("init failed")
-    jobs = world.json("jobs", "work")["jobs"]
-    assert sorted(job["verdict"] for job in jobs) == ["exit 0", "exit 0", "exit 0", "exit 2"]
+    ended = ["exit 0", "exit 0", "exit 0", "exit 2"]
+    until(lambda: sorted(job["verdict"] for job in world.json("jobs", "work")["jobs"]) == ended)
+    dashboard.shows("▌ ○ work", "▌✓ init pwd")
+    dashboard.hides("init ✗", "init failed")
     dashboard.keys("q")
     dashboard.ended(0)

@@ -161,6 +161,13 @@ class World:
 
     def cli(self, *arguments: str, cwd: Path | None = None, status: int = 0) -> str:
         """Run a verb; returns what it printed."""
+        return self._run(arguments, cwd, status).stdout
+
+    def complains(self, *arguments: str, cwd: Path | None = None, status: int = 1) -> str:
+        """Run a verb that fails with that status; returns what it printed on standard error."""
+        return self._run(arguments, cwd, status).stderr
+
+    def _run(self, arguments: tuple[str, ...], cwd: Path | None, status: int) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*DEVDECK, *arguments],
             cwd=cwd or self.folder,
@@ -171,7 +178,18 @@ class World:
             check=False,
         )
         assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
-        return done.stdout
+        return done
+
+    def begin(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """Begin to run a verb beside others; its output is one stream."""
+        return subprocess.Popen(
+            [*DEVDECK, *arguments],
+            cwd=cwd or self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def json(self, *arguments: str) -> Any:
         """Run a verb with `--json`."""
