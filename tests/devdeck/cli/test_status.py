@@ -54,7 +54,7 @@ def test_one_session_in_full(cli: Cli, repository: Path) -> None:
         "attention   ! tests failed",
     ):
         assert words in shown
-    assert all(len(line) <= 80 for line in shown.splitlines() if str(place.parent) not in line and "~" not in line)
+    assert all(len(line) <= 80 for line in shown.splitlines() if str(repository.parent) not in line and "~" not in line)
 
 
 def test_upstreams(cli: Cli, repository: Path, tmp_path: Path) -> None:
