@@ -276,7 +276,7 @@ async def test_what_would_be_set_up_is_shown_and_asked_about(make_deck: MakeDeck
         await it.type("asked")
         await it.press("enter")
         await it.until(lambda: isinstance(top(it), Trust) and "npm ci" in it.text())
-        assert UNTRUSTED.file in it.text()
+        assert "~/src/api/.devdeck.toml" in it.text()
         assert r"make [db] \x1b[8mhidden\x1b[0m" in it.text()
         assert not deck.named("start_session")
         await it.press("enter")

@@ -107,7 +107,7 @@ def test_what_would_be_set_up_fits_its_line() -> None:
     short = Setup(file="f", include=(".env",), commands=("npm ci",))
     assert plain(setup_words(short, 60)) == ".env, npm ci · not trusted"
     many = Setup(file="f", include=("a" * 40, "b"), commands=("c" * 40,), trusted=True)
-    assert plain(setup_words(many, 60)) == "2 patterns of files, 1 command · trusted"
+    assert plain(setup_words(many, 60)) == "2 file patterns, 1 command · trusted"
     assert "nothing" in plain(setup_words(Setup(file="", trusted=True), 60))
 
 

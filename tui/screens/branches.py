@@ -182,10 +182,10 @@ def setup_words(setup: Setup, width: int) -> Line:
     trust = Span(" · trusted", Tone.PASSED) if setup.trusted else Span(" · not trusted", Tone.DIRTY)
     words = ", ".join(parts)
     if len(words) > max(12, width - len(trust.text)):
-        counts = (_many(len(setup.include), "pattern", " of files"), _many(len(setup.commands), "command"))
+        counts = (_many(len(setup.include), "file pattern"), _many(len(setup.commands), "command"))
         words = ", ".join(text for text in counts if text)
     return line(Span(words), trust)
 
 
-def _many(count: int, noun: str, more: str = "") -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}{more}" if count else ""
+def _many(count: int, noun: str) -> str:
+    return rows.counted(count, noun) if count else ""

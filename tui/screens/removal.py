@@ -212,12 +212,16 @@ def _items(words: Sequence[str], tone: Tone) -> list[Line]:
 
 
 def _steps(plan: RemovalPlan) -> list[str]:
-    """The steps, those that come several times in a row as one, folders from home and cut to a line."""
+    """The steps, those that come several times in a row as one, folders from home and cut to a line.
+
+    The session's own folder stands above them already.
+    """
     home = os.path.expanduser("~")
     found: list[str] = []
     for words, same in groupby(plan.steps):
         count = len(tuple(same))
-        each = (path_hint(word, home) for word in clean(words, 600).split(" "))
+        own = clean(plan.session.worktree, 600)
+        each = ("its folder" if word == own else path_hint(word, home) for word in clean(words, 600).split(" "))
         told = " ".join(shorten(word, LONGEST_WORD, middle=True) for word in each)
         found.append(f"{told} ({count} times)" if count > 1 else told)
     return found

@@ -119,8 +119,8 @@ def _changes(git: GitFacts) -> Line:
     return line(*(part for span in spans for part in (span, "  ")))[:-1]
 
 
-def test_fact(run: TestRun | None, now: float) -> Line:
-    """The last test run, with its evidence, environment and age."""
+def test_fact(run: TestRun | None, now: float, width: int) -> Line:
+    """The last test run, with its age, and its evidence unless that is too much for `width` and there are counts."""
     if run is None:
         return fact("tests", Span("never run", Tone.MUTED), Span(" · t runs them", Tone.MUTED))
     glyph, tone = RUN_GLYPHS[run.state]
@@ -131,20 +131,18 @@ def test_fact(run: TestRun | None, now: float) -> Line:
     total = f" of {run.total}" if run.total is not None and words else ""
     verdict = {RunState.NO_TESTS: "no tests"}.get(run.state, str(run.state))
     seconds = now - run.ended_at if run.ended_at is not None else None
-    return fact(
-        "tests",
-        Span(f"{glyph} {verdict}", tone),
-        Span(f" · {words}{total}" if words else ""),
-        Span(f" · {reason}" if reason else "", Tone.MUTED),
-        aged("", seconds),
-    )
+    evidence = (Span(f" · {reason}" if reason else "", Tone.MUTED),)
+    head = fact("tests", Span(f"{glyph} {verdict}", tone), Span(f" · {words}{total}" if words else ""))
+    age = aged("", seconds)
+    whole = line(head, evidence, age)
+    return whole if not words or width_of(whole) <= width else line(head, age)
 
 
 def members_test_fact(states: Sequence[SessionState]) -> Line:
     """The last test runs in the repositories of a workspace, which has none of its own."""
     found = [line(rows.test_cell(it.run), Span(f" in {rows.name_of(it)}", Tone.MUTED)) for it in states if it.run]
     if not found:
-        return test_fact(None, 0.0)
+        return test_fact(None, 0.0, 0)
     return fact("tests", *[part for each in found for part in (*each, Span(" · ", Tone.MUTED))][:-1])
 
 
@@ -357,7 +355,7 @@ class OverviewTab(SessionTab):
             return list(message_lines("No session selected"))
         lines = [self._title(state), *self._warnings(), ()]
         members = self._members(state)
-        tested = members_test_fact(members) if members else test_fact(state.run, now)
+        tested = members_test_fact(members) if members else test_fact(state.run, now, width)
         facts = [*setup_fact(state), *git_facts(state, now), tested]
         if state.run is not None and state.run.environment:
             facts.append(fact("", Span(f"{clean(state.run.runner)} in {clean(state.run.environment)}", Tone.MUTED)))

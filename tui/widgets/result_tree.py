@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from devdeck.model import Outcome, TestResult
 from tui.widgets.rows import span_of_time
 from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten, width_of
 
+NARROW = 40
+"""Cells below which there is room for little but names."""
 OPEN_ALL_UP_TO = 200
 """With more results than this, files in which all is well start closed."""
 
@@ -177,21 +181,26 @@ class ResultTree:
         bad = self._files[path].bad
         running = counts.get(Outcome.RUNNING, 0)
         passed, skipped = counts.get(Outcome.PASSED, 0), counts.get(Outcome.SKIPPED, 0)
+        wide = width >= NARROW
         right = line(
-            Span(f"✗ {bad} failed  " if bad else "", Tone.FAILED),
-            Span(f"● {running} running  " if running else "", Tone.RUNNING),
+            Span(f"✗ {bad}{' failed' if wide else ''}  " if bad else "", Tone.FAILED),
+            Span(f"● {running}{' running' if wide else ''}  " if running else "", Tone.RUNNING),
             Span(f"✓ {passed}  " if passed else "", Tone.PASSED),
             Span(f"– {skipped}  " if skipped else "", Tone.MUTED),
         )
         arrow = Span(" ▾ " if self.is_open(path) else " ▸ ", Tone.MUTED)
         room = max(4, width - width_of(right) - 4)
-        name = Span(shorten(clean(path), room - 1, middle=True), Tone.GROUP)
+        whole = clean(path)
+        told = whole if cell_len(whole) < room else whole.rpartition("/")[2]
+        name = Span(shorten(told, room - 1, middle=True), Tone.GROUP)
         return fit(line(mark, arrow, fit((name,), room), right), width)
 
 
 def _test_line(result: TestResult, path: str, width: int, mark: Span) -> Line:
     glyph, tone, word = GLYPHS[result.outcome]
     name = clean(result.id.removeprefix(f"{path}::"), 600)
+    if width < NARROW:
+        return _narrow_test_line(result.outcome, name, width, mark)
     took = span_of_time(result.duration) if result.duration >= 0.005 else ""
     right = line(Span(f" {word}" if word else "", tone), Span(f" {took} ".rjust(9) if width >= 48 else "", Tone.MUTED))
     message = clean(result.message.strip().split("\n", 1)[0], 400) if result.outcome in BAD else ""
@@ -202,3 +211,12 @@ def _test_line(result: TestResult, path: str, width: int, mark: Span) -> Line:
     )
     room = max(4, width - width_of(right) - 7)
     return fit(line(mark, "   ", Span(f"{glyph} ", tone), fit(body, room), right), width)
+
+
+def _narrow_test_line(outcome: Outcome, name: str, width: int, mark: Span) -> Line:
+    """All the room is for the name, both ends of which tell tests apart; that one failed, its cross says alone."""
+    glyph, tone, word = GLYPHS[outcome]
+    right = (Span(f" {word}" if word and outcome is not Outcome.FAILED else "", tone),)
+    room = max(4, width - width_of(right) - 7)
+    told = Span(shorten(name, room, middle=True), Tone.LABEL if outcome in BAD else Tone.PLAIN)
+    return fit(line(mark, "   ", Span(f"{glyph} ", tone), fit((told,), room), right), width)

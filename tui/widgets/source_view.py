@@ -55,7 +55,8 @@ class SourceView(LineView):
             lines += [_frame_line(frame, index == chosen) for index, frame in enumerate(frames)]
         self._grounds = {}
         if source is not None:
-            lines += [(), (Span(f" {_place(source)}", Tone.GROUP),)]
+            named = frames[chosen].path if 0 <= chosen < len(frames) else result.path or ""
+            lines += [(), (Span(f" {_place(source, named)}", Tone.GROUP),)]
             self._grounds[len(lines) + source.line - source.first_line] = Ground.MARKED
             lines += _source_lines(source)
         else:
@@ -88,8 +89,10 @@ class SourceView(LineView):
         return self._width
 
 
-def _place(source: Source) -> str:
-    """The end of the path, which tells more than its beginning, and the line."""
+def _place(source: Source, named: str) -> str:
+    """The path as the failure names it, else its end, which tells more than its beginning; and the line."""
+    if named and source.path.endswith(f"/{named}"):
+        return f"{clean(named, 400)}:{source.line}"
     path = clean(source.path, 600)
     return f"{path if len(path) <= PATH_CELLS else '…' + path[1 - PATH_CELLS :]}:{source.line}"
 
