@@ -7,7 +7,7 @@ from collections.abc import Callable
 from devdeck.errors import DeckError
 from devdeck.model import Fact, JobKind, JobState, SessionKind, SessionState
 from tests.tui.driving import Driver, driving
-from tests.tui.fake import NOW, FakeDeck, not_set_up, session, workspace_of_three
+from tests.tui.fake import NOW, FakeDeck, not_set_up, session, workspace, workspace_of_three
 
 MakeDeck = Callable[..., FakeDeck]
 
@@ -189,3 +189,23 @@ async def test_a_read_only_dashboard_marks_and_changes_nothing(make_deck: MakeDe
         changing = {"test", "remove_session", "undo", "adopt", "refresh", "restore_terminals"}
         assert not changing & {call[0] for call in deck.calls}
         assert "read-only" in it.toasts()
+
+
+async def test_a_small_list_is_as_high_as_its_rows_and_its_scrollbar_comes_back_where_the_rows_are(
+    make_deck: MakeDeck,
+) -> None:
+    deck = make_deck(6)
+    made = workspace("w", "all", "/home/dev/src", ("api", "web"))
+    deck.put([*deck.state.sessions.values(), *(SessionState(session=it) for it in (made, *made.member_sessions()))])
+    async with driving(deck, (80, 24)) as it:
+        sessions = it.main.sessions
+        await it.press("G")
+        await it.until(lambda: sessions.size.height == sessions.line_count() == 11)
+        assert not sessions.show_vertical_scrollbar
+        it.main.detail.focus_content()
+        await it.until(lambda: sessions.size.height == 4 and sessions.scroll_y == 7)
+        sessions.focus()
+        await it.until(lambda: sessions.size.height == 11 and sessions.scroll_y == 0)
+        sessions.set_open("w", True)
+        await it.until(lambda: sessions.show_vertical_scrollbar and sessions.line_count() == 13)
+        assert sessions.vertical_scrollbar.position == sessions.scroll_y == 0

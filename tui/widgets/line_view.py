@@ -274,6 +274,11 @@ class LineView(ScrollView, can_focus=True):
         finally:
             self._only_focus = before
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell the scrollbar also while it is hidden: it would come back where it was."""
+        super().watch_scroll_y(old_value, new_value)
+        self.vertical_scrollbar.position = new_value
+
     def reveal(self, row: int) -> None:
         """Scroll as little as needed to have a line on screen."""
         top, height = self.scroll_offset.y, self.view_height
