@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from bench.picture import Picture, png
 from devdeck.deck import Deck
 from devdeck.demo import demo_folder
-from devdeck.demo.build import building
+from devdeck.demo.build import LABELS, building
 from devdeck.demo.running import DemoDeck
+from devdeck.diagnostics import log_to_file
+from devdeck.model import RunState
 from tui.app import DeckApp
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
@@ -30,6 +33,8 @@ WIDE, SMALL = (120, 40), (80, 24)
 SCALE = 1.5
 SETTLED = 45.0
 """Seconds of samples that graphs are to show."""
+TESTED = {"checkout-flow", "fix-rounding", "rainy-day-sale:weather-api"}
+"""The sessions whose tests are run."""
 TIMEOUT = 60.0
 
 
@@ -65,18 +70,26 @@ class Studio:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def write(self, text: str) -> None:
+        """Type a text."""
+        await self.pilot.press(*("space" if key == " " else key for key in text))
+        await self.pilot.pause()
+
     async def size(self, size: tuple[int, int]) -> None:
         """Make the terminal another size."""
         await self.pilot.resize_terminal(*size)
         await self.until(f"screen of {size}", lambda: tuple(self.app.screen.size) == size)
         await self.pilot.pause(0.2)
 
+    def id_of(self, label: str) -> str:
+        """The id of a session."""
+        return next(it.session.id for it in self.deck.state.sessions.values() if it.session.label == label)
+
     async def select(self, label: str) -> None:
         """Select a session and see its detail."""
-        id_ = next(it.session.id for it in self.deck.state.sessions.values() if it.session.label == label)
         main = self.app.main
         main.sessions.focus()
-        main.sessions.select(id_)
+        main.sessions.select(self.id_of(label))
         await self.until(
             f"detail of {label}",
             lambda: f"─ {label} ─" in self.text(),
@@ -95,8 +108,10 @@ class Studio:
 
     async def shoot(self, name: str, title: str) -> None:
         """Write the picture of what is on the screen now."""
-        await self.pilot.pause(0.2)
         screen = self.app.screen
+        for field in screen.query(Input):
+            field.cursor_blink = False
+        await self.pilot.pause(0.2)
         picture = Picture(
             screen._compositor.render_strips(),
             screen.size.width,
@@ -134,8 +149,9 @@ async def small(it: Studio) -> None:
 async def tests(it: Studio) -> None:
     await it.select("fix-rounding")
     await it.tab("tests")
-    await it.shows("test_tax", "failed")
+    await it.shows("5 failed")
     it.app.main.detail.focus_content()
+    await it.shows("test_tax")
     await it.pilot.pause(0.2)
     await it.press("home", "n", "n", "n")
 
@@ -151,6 +167,13 @@ async def logs(it: Studio) -> None:
     await it.select("load-soak")
     await it.tab("logs")
     await it.shows("GET /stations/")
+
+
+async def reading(it: Studio) -> None:
+    await logs(it)
+    it.app.main.detail.focus_content()
+    await it.until("a list that makes room", lambda: it.app.main.sessions.size.height < 6)
+    await it.pilot.pause(0.3)
 
 
 async def git(it: Studio) -> None:
@@ -175,7 +198,7 @@ async def palette(it: Studio) -> None:
     await overview(it)
     await it.press("ctrl+p")
     await it.shows("Find an action")
-    await it.pilot.press(*"run")
+    await it.write("run")
     await it.shows("Run tests")
 
 
@@ -186,11 +209,62 @@ async def help_(it: Studio) -> None:
 
 
 async def new_session(it: Studio) -> None:
-    await overview(it)
+    await it.select("fix-rounding")
+    await it.tab("overview")
     await it.press("n")
     await it.shows("New session", "storefront")
-    await it.pilot.press(*"fix-login")
+    await it.write("fix-login")
     await it.shows("branch fix-login")
+    await it.press("tab", "tab")
+    await it.shows("origin/vouchers")
+    await it.press("up", "up", "up", "up")
+    await it.shows("● origin/vouchers")
+
+
+async def checkout(it: Studio) -> None:
+    await it.select("checkout-flow")
+    await it.tab("overview")
+    await it.press("C")
+    await it.shows("Check out", "origin/vouchers")
+    await it.write("pr/8")
+
+
+async def workspace(it: Studio) -> None:
+    await it.select("rainy-day-sale")
+    await it.tab("overview")
+    await it.press("right")
+    await it.shows("├ storefront", "└ weather-api")
+
+
+async def send(it: Studio) -> None:
+    await overview(it)
+    for label in ("checkout-flow", "pr-7", "cache-layer"):
+        await it.select(label)
+        await it.press("space")
+    await it.press("S")
+    await it.shows("Send text", "marked 3")
+    await it.write("git fetch --prune")
+
+
+async def removal(it: Studio) -> None:
+    await it.select("cache-layer")
+    await it.tab("git")
+    await it.press("x")
+    await it.shows("exists nowhere else")
+
+
+async def trash(it: Studio) -> None:
+    await it.select("merge-physics")
+    await it.tab("overview")
+    await it.press("X")
+    await it.shows("wind-idea", "restore")
+
+
+async def trust(it: Studio) -> None:
+    await it.select("pr-7")
+    await it.tab("overview")
+    await it.press("I")
+    await it.shows("trust it")
 
 
 SHOTS = (
@@ -203,10 +277,19 @@ SHOTS = (
     Shot("terminal", "A live preview of a session's terminal", terminal),
     Shot("palette", "The command palette", palette),
     Shot("help", "All keys and commands", help_),
-    Shot("new-session", "Making a session", new_session),
+    Shot("new-session", "Making a session from a colleague's branch", new_session),
+    Shot("checkout", "Checking out a pull request", checkout),
+    Shot("workspace", "A workspace, opened into its repositories", workspace),
+    Shot("send", "A line for three marked sessions", send),
+    Shot("removal", "What removing a session would lose, before anything is removed", removal),
+    Shot("trash", "The trash: what was removed can be brought back", trash),
+    Shot("trust", "What a repository would set up, before it is trusted", trust),
     Shot("overview-80x24", "The dashboard in 80 columns and 24 rows", small, SMALL),
     Shot("tests-80x24", "Test results in 80 columns and 24 rows", tests, SMALL),
-    Shot("logs-80x24", "A log in 80 columns and 24 rows", logs, SMALL),
+    Shot("logs-80x24", "A log in 80 columns and 24 rows", reading, SMALL),
+    Shot("new-session-80x24", "Making a session in 80 columns and 24 rows", new_session, SMALL),
+    Shot("workspace-80x24", "A workspace in 80 columns and 24 rows", workspace, SMALL),
+    Shot("removal-80x24", "What removing a session would lose, in 80 columns and 24 rows", removal, SMALL),
     Shot("theme-light", "The theme devdeck-light", tests, WIDE, "devdeck-light"),
     Shot("theme-contrast", "The theme devdeck-contrast, of high contrast", overview, WIDE, "devdeck-contrast"),
     Shot("theme-cvd", "The theme devdeck-cvd, for colour vision deficiencies", overview, WIDE, "devdeck-cvd"),
@@ -215,28 +298,39 @@ SHOTS = (
 
 
 async def leave(it: Studio) -> None:
-    """Back to the list, whatever is open."""
+    """Back to the list, whatever is open; nothing is marked and no workspace is open."""
     for _ in range(4):
         if it.app.screen is it.app.main and it.app.main.focused is it.app.main.sessions:
-            return
+            break
         await it.press("escape")
+    it.app.main.sessions.clear_marks()
+    it.app.main.sessions.set_open(it.id_of("rainy-day-sale"), False)
+    await it.pilot.pause()
 
 
-async def photograph(shots: Sequence[Shot], folder: Path) -> None:
-    """Build the demo and take the pictures."""
-    with demo_folder() as place, building(place) as built, contextlib.closing(Deck.open()) as deck:
+def labels(live: DemoDeck) -> set[str]:
+    """The sessions that the dashboard knows."""
+    return {state.session.label for state in live.state.sessions.values()}
+
+
+def tested(live: DemoDeck) -> set[str]:
+    """The sessions whose tests have ended."""
+    ended = (RunState.PASSED, RunState.FAILED)
+    return {it.session.label for it in live.state.sessions.values() if it.run and it.run.state in ended}
+
+
+async def photograph(shots: Sequence[Shot], folder: Path, settled: float) -> None:
+    """Build the demo and take the pictures, when there are samples of `settled` seconds."""
+    with demo_folder() as place, contextlib.closing(Deck.open()) as deck, building(place) as built:
+        log_to_file(deck.paths.log)
         live = DemoDeck(deck, built)
         app = DeckApp(live)
         async with app.run_test(size=WIDE) as pilot:
             it = Studio(app, pilot, live, folder)
-            await it.until("sessions", lambda: len(live.state.sessions) == 5 and built.done())
-            runs = ("passed", "failed")
-            await it.until(
-                "test results",
-                lambda: {state.run.state for state in live.state.sessions.values() if state.run} == set(runs),
-            )
+            await it.until("sessions", lambda: built.done() and built.result() and labels(live) >= set(LABELS))
+            await it.until("test results", lambda: tested(live) >= TESTED)
             print("screenshots: waiting for graphs to fill", file=sys.stderr, flush=True)
-            await it.until("samples", lambda: (found := live.host_samples()) and found[-1].at - found[0].at >= SETTLED)
+            await it.until("samples", lambda: (found := live.host_samples()) and found[-1].at - found[0].at >= settled)
             for shot in shots:
                 await it.size(shot.size)
                 await it.theme(shot.theme)
@@ -251,6 +345,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.screenshots", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these pictures")
     parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--theme", help="wear this theme in all of them")
+    parser.add_argument("--soon", action="store_true", help="don't wait until graphs are full")
     arguments = parser.parse_args()
     known = {shot.name for shot in SHOTS}
     if unknown := set(arguments.names) - known:
@@ -260,7 +356,9 @@ def main() -> None:
     os.environ["COLORTERM"] = "truecolor"
     arguments.folder.mkdir(exist_ok=True)
     wanted = [shot for shot in SHOTS if not arguments.names or shot.name in arguments.names]
-    asyncio.run(photograph(wanted, arguments.folder))
+    if arguments.theme:
+        wanted = [shot._replace(theme=arguments.theme) for shot in wanted]
+    asyncio.run(photograph(wanted, arguments.folder, 0.0 if arguments.soon else SETTLED))
 
 
 if __name__ == "__main__":
