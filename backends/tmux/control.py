@@ -306,6 +306,8 @@ async def _close(process: asyncio.subprocess.Process) -> None:
             async with asyncio.timeout(1.0):
                 await _drain(process)
             break
+    # asyncio leaves a pipe open that did not come to its end in time, and has no public way to close it.
+    process._transport.close()  # type: ignore[attr-defined]
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:

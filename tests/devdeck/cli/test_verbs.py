@@ -61,7 +61,8 @@ def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Json:
 @pytest.fixture
 def place(tmux: TmuxServer, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: a repository with tests; beside it a second one, a worktree made by hand, par's registry."""
-    commit(repository, {"tests/test_it.py": "def test_one():\n    pass\n", "pytest.ini": "[pytest]\n"}, "tests")
+    files = {"tests/test_it.py": "def test_one():\n    pass\n", "pytest.ini": "[pytest]\n"}
+    commit(repository, {**files, ".gitignore": "__pycache__/\n.pytest_cache/\n"}, "tests")
     run_git(repository, "branch", "there")
     make_repository(tmp_path / "src" / "api")
     run_git(repository, "worktree", "add", "-q", "-b", "theirs", str(tmp_path / "by-hand"))

@@ -23,9 +23,9 @@ async def test_sessions_appear_while_they_are_made() -> None:
         assert built.running()
         await auntil(lambda: live.state.loaded)
         assert live.state.sessions  # never an empty deck that asks for a first session
-        await auntil(lambda: {it.session.label for it in live.state.sessions.values()} >= set(LABELS))
-        assert "wind-idea" not in {it.session.label for it in live.state.sessions.values()}
-        await auntil(lambda: live.state.collectors["demo"].state == "ok")
+        await auntil(lambda: {it.session.label for it in live.state.sessions.values()} >= set(LABELS), 60)
+        await auntil(lambda: live.state.collectors["demo"].state == "ok", 60)
+        await auntil(lambda: "wind-idea" not in {it.session.label for it in live.state.sessions.values()}, 60)
         conflicted = next(it for it in live.state.sessions.values() if it.session.label == "merge-physics")
         await auntil(lambda: (git := live.state.sessions[conflicted.session.id].git.value) and git.conflicts == 1)
         await live.stop()
