@@ -17,6 +17,9 @@ How it is measured
     (everything is compiled and started once before anything is measured); with cold byte code every Python program is
     several times slower to start. Files are in the page cache.
 
+    Keys, tabs, memory and following are measured once a dashboard has read its whole deck: on a busy machine the
+    `git status` of a hundred worktrees would otherwise be in the figures, now more and now less.
+
     CPU is the sum over the program's process tree, children that have ended included, from /proc/PID/stat, in percent
     of one core. Memory is the sum of PSS over the tree (a page shared by two processes counts half for each), RSS where
     the kernel does not tell PSS.

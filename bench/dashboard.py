@@ -110,6 +110,7 @@ def _visit_deck(world: World, visit: Visit, wanted: Collection[str]) -> None:
         visit.facts.append(_milliseconds(terminal.started, known))
         if not (KEYS | {"memory"}) & set(wanted):
             return
+        processes.rest(terminal.process.pid)
         terminal.settle(0.3, 3.0)
         if "key-paint" in wanted:
             # Straight below the header of the first repository; headers are skipped, so stay within its sessions.

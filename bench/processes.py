@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 TICK = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -36,6 +37,29 @@ def cpu_seconds(root: int) -> float:
         with contextlib.suppress(*_GONE):
             ticks += sum(int(field) for field in _fields(pid)[11:15])
     return ticks * TICK
+
+
+def rest(root: int, quiet: float = 0.7, timeout: float = 20.0) -> None:
+    """Wait until the program starts no other programs: what it does at its start is over.
+
+    Args:
+        root: Its process id.
+        quiet: For how long, in seconds, no child may have ended.
+        timeout: After so many seconds it is waited no more.
+    """
+    deadline = time.monotonic() + timeout
+    before, since = _reaped(root), time.monotonic()
+    while time.monotonic() - since < quiet and time.monotonic() < deadline:
+        time.sleep(0.05)
+        now = _reaped(root)
+        if now != before:
+            before, since = now, time.monotonic()
+
+
+def _reaped(root: int) -> tuple[int, ...]:
+    """Faults and CPU ticks of the children that have ended: they grow with each one."""
+    fields = _fields(root)
+    return tuple(int(fields[number]) for number in (8, 10, 13, 14))
 
 
 def memory_bytes(root: int) -> int:
