@@ -74,8 +74,7 @@ def carry_out(
 def _load_ahead() -> None:
     """Load the libraries that make worktrees and terminals in a thread, while git and tmux are waited for.
 
-    They take as long to import as the checks before the first change take. Where one can't be loaded, whoever needs it
-    finds that out again, and says so.
+    Where one can't be loaded, whoever needs it finds that out again, and says so.
     """
 
     def load() -> None:

@@ -80,7 +80,7 @@ def _verb(arguments: list[str]) -> object:
 
 
 def _dashboard() -> int:
-    """The dashboard without click, whose import is a tenth of the time to the first paint."""
+    """The dashboard without click, whose import takes some 30 ms of CPU."""
     from devdeck.cli.dashboard import show
 
     return show(read_only=False)
