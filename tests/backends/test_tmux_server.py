@@ -219,6 +219,8 @@ def test_hostile_text_confuses_nothing(tmux_server: TmuxServer, tmp_path: Path, 
     session = tmux_server.new_session(name=text, cwd=folder, devdeck_id=text).id
     window, pane = tmux_server.new_window(session, name=text, cwd=folder, argv=["sleep", "1000"], job_id=text)
     tmux(tmux_server, "select-pane", "-t", pane, "-T", text.replace("#", "##"))  # tmux expands formats there
+    # tmux knows no folder of a process that is just being started.
+    until(lambda: all(pane.path for terminal in tmux_server.terminals() for pane in terminal.panes))
     terminals = {terminal.id: terminal for terminal in tmux_server.terminals()}
     assert set(terminals) == {first, session}
     hostile = terminals[session]
