@@ -7,7 +7,17 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process runs no more, also where nobody has waited for it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def until(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.01) -> T:

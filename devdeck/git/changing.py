@@ -18,8 +18,20 @@ from devdeck.text import one_line
 
 PATIENCE = 5.0
 """Seconds to try again for where another git holds a lock for a moment."""
-# The last one is said while another git is just making a worktree: its file is there and still empty.
-_LOCKED = ("could not lock config file", ".lock': File exists", "cannot lock ref", "Unable to create '", "/commondir: ")
+# The last two are said while another git is just making a worktree: its files are there and still empty.
+_LOCKED = (
+    "could not lock config file", ".lock': File exists", "cannot lock ref", "Unable to create '", "/commondir: ",
+    "bad object worktrees/",
+)  # fmt: skip
+
+
+def is_momentary(message: str) -> bool:
+    """Whether git failed only because of what another git was doing at that moment.
+
+    Args:
+        message: Git's words.
+    """
+    return any(words in message for words in _LOCKED)
 
 
 def patiently(root: str, *args: str, timeout: float = 60.0) -> str:
@@ -32,7 +44,7 @@ def patiently(root: str, *args: str, timeout: float = 60.0) -> str:
         try:
             return change(root, *args, timeout=timeout)
         except DeckError as error:
-            if not any(words in error.message for words in _LOCKED) or time.monotonic() > deadline:
+            if not is_momentary(error.message) or time.monotonic() > deadline:
                 raise
         time.sleep(pause)
         pause = min(0.2, pause * 1.5)

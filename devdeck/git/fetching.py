@@ -18,6 +18,7 @@ from typing import IO
 import msgspec
 
 from devdeck.errors import DeckError, Missing, NotFound
+from devdeck.git.changing import PATIENCE, is_momentary
 from devdeck.git.forge import without_secret
 from devdeck.git.process import failure, reaching_out
 from devdeck.text import one_line
@@ -193,9 +194,7 @@ def fetch_ref(root: str, source: str, ref: str, into: str, *, timeout: float = F
         "fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-auto-maintenance",
         "--no-write-fetch-head", "--", source, f"+{ref}:{into}",
     )  # fmt: skip
-    with ExitStack() as files:
-        call = _run(files, root, {source: args}, timeout)[source]
-        error = call.error(timeout)
+    error = _get(root, {source: args}, timeout)[source]
     if error is None:
         return
     shown = one_line(without_secret(source), limit=200)
@@ -218,6 +217,23 @@ def fetch_news(root: str, remotes: Sequence[str], *, timeout: float = NEWS_TIMEO
         "--no-auto-maintenance",
         "--no-write-fetch-head",
     )
-    with ExitStack() as files:
-        done = _run(files, root, {name: (*args, "--", name) for name in remotes}, timeout)
-        return {name: error.message for name, call in done.items() if (error := call.error(timeout)) is not None}
+    errors = _get(root, {name: (*args, "--", name) for name in remotes}, timeout)
+    return {name: error.message for name, error in errors.items() if error is not None}
+
+
+def _get(root: str, calls: Mapping[str, Sequence[str]], timeout: float) -> dict[str, DeckError | None]:
+    """Fetch, all at once; for a few seconds again what another git at work in the repository makes fail.
+
+    A fetch also looks at the worktrees that others are just making, and fails when it sees a half of one.
+    """
+    errors: dict[str, DeckError | None] = {}
+    deadline, pause = time.monotonic() + PATIENCE, 0.05
+    while True:
+        with ExitStack() as files:
+            done = _run(files, root, calls, timeout)
+            errors.update({name: call.error(timeout) for name, call in done.items()})
+        calls = {name: calls[name] for name in done if (error := errors[name]) and is_momentary(error.message)}
+        if not calls or time.monotonic() > deadline:
+            return errors
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.5)

@@ -15,6 +15,7 @@ from devdeck.errors import DeckError, NotFound
 from devdeck.git.fetching import ask, fetch_news, fetch_ref
 from tests.devdeck.remote_support import publish, push, silent_server
 from tests.git_support import make_repository, run_git
+from tests.support import has_ended, until
 
 HEAD_OF = "refs/heads/topic"
 
@@ -85,6 +86,23 @@ def test_a_remote_that_hangs_is_left_with_everything_that_it_started(repository:
         assert calls_to(url) == []
 
 
+def test_a_worktree_that_is_just_being_made_is_waited_for(repository: Path, bare: Path, tmp_path: Path) -> None:
+    """Another git at work: its worktree's files are there, and empty for a moment."""
+    oid = push(bare, "refs/heads/topic", tmp_path / "scratch", {"x": "1\n"})
+    run_git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "place"))
+    for name in ("HEAD", "commondir"):
+        half = repository / ".git/worktrees/place" / name
+        whole = half.read_bytes()
+        half.write_bytes(b"0123456789" * 4 if name == "HEAD" else b"")
+        with pytest.raises(AssertionError, match="worktrees/place"):
+            run_git(repository, "fetch", "-q", "origin", f"refs/heads/topic:refs/heads/{name.lower()}-plain")
+        timer = threading.Timer(0.3, half.write_bytes, (whole,))
+        timer.start()
+        fetch_ref(str(repository), "origin", "refs/heads/topic", f"refs/remotes/origin/{name}")
+        timer.join()
+        assert run_git(repository, "rev-parse", f"refs/remotes/origin/{name}").strip() == oid
+
+
 def test_enough_is_enough(repository: Path, bare: Path) -> None:
     with silent_server() as url:
         run_git(repository, "remote", "add", "slow", url)
@@ -105,7 +123,7 @@ def test_what_a_remote_starts_is_ended_too(repository: Path, tmp_path: Path) -> 
     answer = ask(str(repository), ["odd"], ["refs/heads/main"], timeout=3.0)["odd"]
     assert "no answer" in answer.error
     pid = int((tmp_path / "pid").read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    until(lambda: has_ended(pid))  # killed, and the kernel ends it when it gets to it
 
 
 def test_remotes_that_fail_say_why(repository: Path, tmp_path: Path) -> None:
