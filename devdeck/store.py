@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
+from typing import Any
 
 import msgspec
 
@@ -244,8 +245,34 @@ class Store(Database):
                 raise Busy(f"{label!r}: {other.verb} is under way in another devdeck", "wait until it has ended")
             raise Busy(f"{label!r}: an earlier {other.verb} was cut off", "`devdeck doctor --fix` settles it")
 
+    def take_over(self, operation: Operation, *, reversing: bool = False) -> Operation:
+        """Make this process the owner of a change that was cut off, or of one that is done, to take it back.
+
+        Args:
+            operation: The change.
+            reversing: It is done and is taken back from now on (`steps` says -1 done): it is under way again.
+
+        Raises:
+            Busy: Somebody else works at it or at its session, or it is not in that state any more.
+        """
+        wanted = OperationState.DONE if reversing else OperationState.DOING
+        with self._write() as connection:
+            rows = self._rows("SELECT state, owner FROM operations WHERE id = ?", operation.id)
+            if not rows or rows[0][0] != str(wanted) or (not reversing and owner.is_alive(str(rows[0][1]))):
+                raise Busy(f"{operation.label!r}: another devdeck works at {operation.verb} already", "look again")
+            if reversing:
+                self._refuse_second(operation.session_id, operation.label)
+            operation = msgspec.structs.replace(operation, state=OperationState.DOING, ended_at=None)
+            connection.execute(
+                "UPDATE operations SET state = 'doing', owner = ?, record = ? WHERE id = ?",
+                (owner.me(), records.encode(operation), operation.id),
+            )
+            if reversing:
+                connection.execute("UPDATE operations SET done = -1 WHERE id = ?", (operation.id,))
+        return operation
+
     def advance(self, operation: Operation, done: int) -> None:
-        """Journal that so many steps of a change are done."""
+        """Journal that so many steps of a change are done; below 0, that so many but one were taken back again."""
         with self._write() as connection:
             connection.execute("UPDATE operations SET done = ? WHERE id = ?", (done, operation.id))
 
@@ -261,11 +288,22 @@ class Store(Database):
 
     def finish(self, operation: Operation, state: OperationState, detail: str, undo: str = "") -> Operation:
         """Journal how a change ended."""
-        operation = msgspec.structs.replace(operation, state=state, detail=detail, undo=undo, ended_at=time.time())
+        return self._end(operation, state=state, detail=detail, undo=undo, ended_at=time.time())
+
+    def leave_done(self, operation: Operation) -> Operation:
+        """Journal that a change that was to be taken back stays as it was: nothing of it was taken back.
+
+        Args:
+            operation: The change as it was before `take_over`.
+        """
+        return self._end(operation, state=OperationState.DONE)
+
+    def _end(self, operation: Operation, **changes: Any) -> Operation:
+        operation = msgspec.structs.replace(operation, **changes)
         with self._write() as connection:
             connection.execute(
                 "UPDATE operations SET state = ?, owner = '', record = ? WHERE id = ?",
-                (str(state), records.encode(operation), operation.id),
+                (str(operation.state), records.encode(operation), operation.id),
             )
         return operation
 
@@ -275,7 +313,7 @@ class Store(Database):
         return found[0] if found else None
 
     def steps(self, operation_id: str) -> tuple[bytes, int]:
-        """The steps of a change as they were given to `begin`, and how many are done; empty for a change without."""
+        """The steps of a change as they were given to `begin`, and how many are done (`advance`); empty without any."""
         rows = self._rows("SELECT steps, done FROM operations WHERE id = ?", operation_id)
         return (bytes(rows[0][0] or b""), int(rows[0][1])) if rows else (b"", 0)
 

@@ -11,7 +11,8 @@ A transaction may have a pivot: the first step from which on it is finished rath
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -186,7 +187,7 @@ class Transactions:
             with translated():
                 for step in reversed(steps):
                     step.undo(self._site)
-        except DeckError as error:
+        except Exception as error:  # noqa: BLE001  what failed first is raised; a bug here must leave an entry too
             self._store.abandon(operation, f"{words}; not all of it could be taken back: {error}")
         else:
             self._store.finish(operation, OperationState.FAILED, words)
@@ -203,11 +204,15 @@ class Transactions:
         """Take back, or finish, a transaction that was cut off.
 
         Raises:
+            Busy: Another process settles it.
             DeckError: Neither is possible now; the journal still has it.
         """
+        operation = self._store.take_over(operation)
         data, done = self._store.steps(operation.id)
         steps, pivot = _decode(data)
-        with translated():
+        with self._kept(operation):
+            if done < 0:
+                return self._reverse(operation, steps)
             if pivot is not None and done >= pivot:
                 for number, step in enumerate(steps[done:], done + 1):
                     step.do(self._site)
@@ -217,22 +222,44 @@ class Transactions:
                 step.undo(self._site)
         return self._store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off and taken back")
 
+    @contextmanager
+    def _kept(self, operation: Operation) -> Iterator[None]:
+        """Leave a change in the journal, owned by nobody, when what is done about it fails."""
+        try:
+            with translated():
+                yield
+        except BaseException:
+            self._store.abandon(operation, operation.detail)
+            raise
+
     def steps(self, operation: Operation) -> tuple[Step, ...]:
         """The steps of a transaction, in order; empty for a change without."""
         data, _ = self._store.steps(operation.id)
         return _decode(data)[0] if data else ()
 
-    def reverse(self, operation: Operation, verb: str = "undo") -> Operation:
+    def reverse(self, operation: Operation) -> Operation:
         """Take back a transaction that was done, step by step; it is `undone` afterwards.
 
+        It is under way again meanwhile: cut off, it is `settle`d by taking back the rest.
+
         Raises:
+            Busy: Another change of this session is under way, or it was taken back meanwhile.
             DeckError: It has no steps, or one of them can't be taken back.
         """
-        data, _ = self._store.steps(operation.id)
-        if not data:
+        steps = self.steps(operation)
+        if not steps:
             raise DeckError(f"{operation.verb} {operation.label} can't be taken back", code="no-undo")
-        steps, _ = _decode(data)
-        with translated():
-            for step in reversed(steps):
-                step.undo(self._site)
+        reversing = self._store.take_over(operation, reversing=True)
+        try:
+            with self._kept(reversing):
+                return self._reverse(reversing, steps)
+        except DeckError:
+            if self._store.steps(operation.id)[1] == -1:  # the first step refused: that is no half of a change
+                self._store.leave_done(operation)
+            raise
+
+    def _reverse(self, operation: Operation, steps: Sequence[Step]) -> Operation:
+        for number, step in enumerate(reversed(steps), 2):
+            step.undo(self._site)
+            self._store.advance(operation, -number)
         return self._store.finish(operation, OperationState.UNDONE, operation.detail)

@@ -29,13 +29,16 @@ def dying(name, before):
         return given
     setattr(Store, name, call)
 
-dying({"begun": "begin", "step-done": "advance", "step-journaled": "advance"}[point], point == "step-done")
+names = {"begun": "begin", "taken-over": "take_over", "step-done": "advance", "step-journaled": "advance"}
+dying(names[point], point == "step-done")
 deck = Deck.open()
 exec(sys.argv[3])
 """
 
 POINTS = ("begun", "step-done", "step-journaled")
 """Where to die: as soon as the transaction is journaled; when a step is done but not journaled yet; when it is."""
+REVERSING = ("taken-over", "step-done", "step-journaled")
+"""The same of a transaction that is taken back."""
 
 
 def run_killed(code: str, point: str, number: int = 0) -> bool:

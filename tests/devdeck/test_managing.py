@@ -16,8 +16,8 @@ from devdeck.doctor.findings import look
 from devdeck.errors import DeckError, NotFound, Refused, UsageError
 from devdeck.git import repository as repositories
 from devdeck.model import Member, OperationState, Session, SessionKind
-from devdeck.store import LabelTaken
-from tests.devdeck.killing import POINTS, run_killed
+from devdeck.store import Busy, LabelTaken
+from tests.devdeck.killing import POINTS, REVERSING, run_killed
 from tests.git_support import commit, make_repository, run_git
 from tests.tmux_support import tmux as tmux_command
 
@@ -107,6 +107,69 @@ def test_a_label_that_is_taken_again_keeps_a_rename_from_being_reversed(deck: De
         deck.transactions.reverse(operation)
     assert branches(repository) == {"main", "fix", "better"}
     assert deck.sessions.find("better").branch == "better"
+    assert deck.store.operation(operation.id) == operation  # refused, not half done: it can still be undone
+    deck.removing.remove(deck.sessions.find("fix"))
+    assert deck.transactions.reverse(operation).state is OperationState.UNDONE
+    assert deck.sessions.find("fix").branch == "fix"
+
+
+@pytest.mark.parametrize("point", REVERSING)
+@pytest.mark.parametrize("number", range(4))
+def test_an_undo_of_a_rename_that_was_killed_is_finished(deck: Deck, repository: Path, point: str, number: int) -> None:
+    """C15."""
+    session = deck.starting.start("fix", str(repository))
+    deck.managing.rename(session, "better")
+    operation = deck.store.operations()[0]
+    steps = len(deck.transactions.steps(operation))
+    killed = run_killed("deck.history.undo()", point, number)
+    assert killed is (number < (1 if point == "taken-over" else steps))
+    if killed:
+        assert [found.name for found in look(deck, leftovers.CHECKS)] == ["unfinished operation"]
+        with pytest.raises(Refused, match="cut off"):
+            deck.history.undo()
+        assert doctor.fix(deck) == ("took back rename fix",)
+    assert [found.name for found in look(deck, leftovers.CHECKS)] == []
+    undone = deck.store.operation(operation.id)
+    assert undone is not None
+    assert undone.state is OperationState.UNDONE
+    assert deck.sessions.find("fix") == session
+    assert branches(repository) == {"main", "fix"}
+    terminal = deck.terminals.own(session)
+    assert terminal is not None
+    assert terminal.name == "shop-fix"
+    assert label_in_terminal(deck, session) == "DEVDECK_LABEL=fix"
+
+
+def test_an_undo_that_fails_half_way_is_kept_for_the_doctor(
+    deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = deck.starting.start("fix", str(repository))
+    deck.managing.rename(session, "better")
+    operation = deck.store.operations()[0]
+    first = type(deck.transactions.steps(operation)[0])
+    with monkeypatch.context() as broken:
+        broken.setattr(first, "undo", lambda self, site: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            deck.history.undo()
+    assert [found.name for found in look(deck, leftovers.CHECKS)] == ["unfinished operation"]
+    doctor.fix(deck)
+    assert deck.sessions.find("fix") == session
+    assert branches(repository) == {"main", "fix"}
+
+
+def test_a_change_that_was_cut_off_is_settled_by_one_devdeck(deck: Deck, repository: Path) -> None:
+    deck.starting.start("fix", str(repository))
+    assert run_killed("deck.managing.rename(deck.sessions.find('fix'), 'better')", "step-done")
+    operation = deck.store.operations()[0]
+    deck.store.take_over(operation)
+    with pytest.raises(Busy, match="another devdeck works at rename"):
+        deck.transactions.settle(operation)
+    with pytest.raises(Busy):
+        deck.transactions.reverse(operation)
+    deck.store.abandon(operation, operation.detail)
+    assert deck.transactions.settle(operation).state is OperationState.FAILED
+    with pytest.raises(Busy):
+        deck.transactions.settle(operation)
 
 
 def test_keep_branch_leaves_the_branch(deck: Deck, repository: Path) -> None:
