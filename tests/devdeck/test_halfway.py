@@ -17,7 +17,7 @@ from devdeck.git import halfway
 from devdeck.steps.making import AddWorktree
 from devdeck.transactions import Site
 from tests.git_support import commit, run_git, write
-from tests.support import until
+from tests.support import has_ended, until
 
 START = "from devdeck.deck import Deck; import sys; Deck.open().starting.start('one', sys.argv[1])"
 
@@ -73,21 +73,13 @@ def test_killed_while_git_fills_the_worktree(
             if halfway._makes(process, step.worktree):
                 process.send_signal(signal.SIGKILL)
         psutil.Process(pid).kill()
-        until(lambda: not ends(pid))
+        until(lambda: has_ended(pid))
     assert [found.name for found in doctor.examine(deck) if found.fixable] == ["unfinished operation"]
     assert doctor.fix(deck) == ("took back start one",)
     assert is_gone(repository, step)
-    assert until(lambda: not ends(pid))
+    until(lambda: has_ended(pid))
     assert deck.store.trash() == ()
     assert deck.store.half_made() == ()
-
-
-def ends(pid: int) -> bool:
-    """Whether a process still runs."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_taking_back_what_never_began(site: Site, repository: Path, step: AddWorktree) -> None:

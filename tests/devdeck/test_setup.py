@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from devdeck.sequences import wait
 from devdeck.store import Busy
 from tests.devdeck.killing import run_killed
 from tests.git_support import make_repository, run_git, write
-from tests.support import until
+from tests.support import has_ended, until
 
 
 def configure(repository: Path, text: str, name: str = ".devdeck.toml") -> None:
@@ -324,7 +325,7 @@ def test_a_command_that_takes_too_long_is_stopped_with_all_it_started(deck: Deck
     assert second.skipped
     assert state(deck, session).init_failed
     for pid in log(first).split():
-        assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+        until(partial(has_ended, int(pid)))
 
 
 def test_commands_of_a_group_run_at_once(deck: Deck, repository: Path) -> None:

@@ -36,6 +36,8 @@ def test_hostile_names_and_logs(world: World) -> None:
     session = world.session("safe")["terminal"]["id"]
 
     dashboard = world.dashboard()
+    tmux(world.outer, "set-option", "-g", "allow-rename", "on")
+    tmux(world.outer, "set-option", "-g", "automatic-rename", "off")  # tmux's own names come late and change
     before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
     dashboard.shows("safe", "feat/]oops]#{pane_id}")
     dashboard.selects("safe")
@@ -88,6 +90,8 @@ def test_hostile_names_in_dialogs(world: World) -> None:
         (place / name).write_text("x")
 
     dashboard = world.dashboard()
+    tmux(world.outer, "set-option", "-g", "allow-rename", "on")
+    tmux(world.outer, "set-option", "-g", "automatic-rename", "off")  # tmux's own names come late and change
     before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
     dashboard.shows("#(touch${IFS}")
     dashboard.keys("n")

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
 import pytest
 
 from devdeck.errors import DeckError, Missing
 from devdeck.testing.environments import Environment, find_environment
 from devdeck.testing.probe import ask, ask_interpreter
 from tests.devdeck.testing.projects import make_venv, write
-from tests.support import until
+from tests.support import has_ended, until
 
 
 def script(folder: Path, name: str, body: str) -> Path:
@@ -146,7 +145,7 @@ def test_an_interpreter_that_hangs_is_killed_with_its_children(worktree: Path, t
         ask_interpreter(str(python), "pytest", cwd=worktree, env={"PATH": os.environ["PATH"]}, timeout=1.0)
     assert caught.value.code == "timeout"
     child = int((worktree / "child").read_text())
-    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: has_ended(child))
 
 
 def test_output_that_does_not_end_is_bounded(worktree: Path) -> None:
