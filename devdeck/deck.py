@@ -9,21 +9,21 @@ from devdeck.errors import DeckError
 from devdeck.paths import Paths
 from devdeck.sessions import Sessions
 from devdeck.store import Store
-from devdeck.terminals import Terminals
+from devdeck.terminal.terminals import Terminals
 from devdeck.transactions import Site, Transactions
 from devdeck.work import Work
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
-    from devdeck.config import Config
-    from devdeck.history import History
+    from devdeck.configuration.config import Config
     from devdeck.importing import Importing
+    from devdeck.initialization.setup import Setups
     from devdeck.managing import Managing
-    from devdeck.removing import Removing
-    from devdeck.setup import Setups
-    from devdeck.starting import Starting
-    from devdeck.trash import Retention, Trash
-    from devdeck.workspaces import Workspaces
+    from devdeck.removal.history import History
+    from devdeck.removal.removing import Removing
+    from devdeck.removal.trash import Retention, Trash
+    from devdeck.start.starting import Starting
+    from devdeck.workspace.workspaces import Workspaces
 
 
 class Deck:
@@ -51,42 +51,42 @@ class Deck:
     @cached_property
     def setups(self) -> Setups:
         """What repositories set up in new sessions, and trust in it."""
-        from devdeck.setup import Setups
+        from devdeck.initialization.setup import Setups
 
         return Setups(self._site)
 
     @cached_property
     def starting(self) -> Starting:
         """Making sessions."""
-        from devdeck.starting import Starting
+        from devdeck.start.starting import Starting
 
         return Starting(self._site, self.transactions, self.setups, lambda: self.config.start)
 
     @cached_property
     def workspaces(self) -> Workspaces:
         """Making sessions over several repositories."""
-        from devdeck.workspaces import Workspaces
+        from devdeck.workspace.workspaces import Workspaces
 
         return Workspaces(self._site, self.setups, self.starting)
 
     @cached_property
     def trash(self) -> Trash:
         """What was removed, and how it comes back."""
-        from devdeck.trash import Trash
+        from devdeck.removal.trash import Trash
 
         return Trash(self._site, self.transactions, self._retention)
 
     @cached_property
     def removing(self) -> Removing:
         """Removing sessions."""
-        from devdeck.removing import Removing
+        from devdeck.removal.removing import Removing
 
         return Removing(self._site, self.transactions, self.setups, self.trash)
 
     @cached_property
     def history(self) -> History:
         """Taking back the last change."""
-        from devdeck.history import History
+        from devdeck.removal.history import History
 
         return History(self._site, self.transactions, self.removing, self.trash)
 
@@ -111,12 +111,12 @@ class Deck:
         Raises:
             ConfigError: `config.toml` is not what it should be.
         """
-        from devdeck.config import Config
+        from devdeck.configuration.config import Config
 
         return Config.load(self.paths)
 
     def _retention(self) -> Retention:
-        from devdeck.trash import Retention
+        from devdeck.removal.trash import Retention
 
         config = self.config
         return Retention(

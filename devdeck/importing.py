@@ -27,7 +27,7 @@ from devdeck.managing import ChangePlan, Managing, adoption
 from devdeck.model import Member, Session, SessionKind, Terminal
 from devdeck.steps.managing import is_in
 from devdeck.store import Store
-from devdeck.terminals import Terminals
+from devdeck.terminal.terminals import Terminals
 from devdeck.text import one_line
 
 FILES = ("global_state.json", "state.json", "workspaces.json")

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from devdeck import discover, members
+from devdeck import discover
 from devdeck.errors import DeckError
 from devdeck.model import Fact, GitFacts, Job, RunState, Session, SessionKind, SessionState, Terminal, TestRun
+from devdeck.workspace import members
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck

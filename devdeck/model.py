@@ -443,7 +443,7 @@ class TrashEntry(msgspec.Struct, frozen=True, kw_only=True):
     terminal: bool = False
     """Whether it had a terminal."""
     layout: bytes = b""
-    """The windows of its terminal, encoded by `devdeck.layouts`; empty when it had none."""
+    """The windows of its terminal, encoded by `devdeck.terminal.layouts`; empty when it had none."""
     expires_at: float | None = None
     """When it will be deleted for good; `None` when that is not known or never happens by itself."""
 

@@ -10,7 +10,7 @@ from devdeck import discover
 from devdeck.errors import Missing, NotFound
 from devdeck.model import Session, Terminal
 from devdeck.store import Store
-from devdeck.terminals import Terminals
+from devdeck.terminal.terminals import Terminals
 
 
 class Sessions:

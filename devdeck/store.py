@@ -393,7 +393,7 @@ class Store(Database):
         """Remember that the user trusts a configuration of exactly this content.
 
         Args:
-            digest: SHA-256 of the content, hexadecimal, with the repository's path (see `devdeck.trust`).
+            digest: SHA-256 of the content, hexadecimal, with the path (`devdeck.initialization.trust`).
             repository: For which repository, to be shown.
         """
         with self._write() as connection:
@@ -414,7 +414,7 @@ class Store(Database):
     # Layouts of terminals
 
     def save_layout(self, session_id: str, record: bytes) -> None:
-        """Remember the windows of a session's terminal (encoded by `devdeck.layouts`)."""
+        """Remember the windows of a session's terminal (encoded by `devdeck.terminal.layouts`)."""
         with self._write() as connection:
             connection.execute(
                 "INSERT INTO layouts (session_id, at, record) VALUES (?, ?, ?) ON CONFLICT (session_id) DO UPDATE "

@@ -25,7 +25,7 @@ from devdeck.store import Store
 
 if TYPE_CHECKING:
     from devdeck.paths import Paths
-    from devdeck.terminals import Terminals
+    from devdeck.terminal.terminals import Terminals
     from devdeck.work import Work
 
 

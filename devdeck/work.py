@@ -19,7 +19,7 @@ from devdeck.journal import Journal
 from devdeck.model import Job, JobKind, JobState, RunState, Session, Terminal, TestRun
 from devdeck.paths import Paths
 from devdeck.store import Store
-from devdeck.terminals import Terminals
+from devdeck.terminal.terminals import Terminals
 
 if TYPE_CHECKING:
     from devdeck.runs import RunFollower

@@ -14,8 +14,8 @@ from devdeck.errors import Refused
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+    from devdeck.initialization.repo_config import Command, RepoConfig
     from devdeck.model import Session
-    from devdeck.repo_config import Command, RepoConfig
 
 
 def is_terminal() -> bool:
@@ -25,7 +25,7 @@ def is_terminal() -> bool:
 
 def lines(config: RepoConfig) -> list[str]:
     """All that a configuration would do, for a person to read: nothing in it is cut, hidden or able to hide others."""
-    from devdeck.repo_config import include_words, visible
+    from devdeck.initialization.repo_config import include_words, visible
 
     shown = [f"{visible(config.file)}:"]
     for each in config.include:
@@ -37,7 +37,7 @@ def lines(config: RepoConfig) -> list[str]:
 
 
 def _command(title: str, command: Command) -> list[str]:
-    from devdeck.repo_config import visible, words
+    from devdeck.initialization.repo_config import visible, words
 
     if isinstance(command.run, str) and "\n" in command.run.strip():
         script = [visible(line) for line in command.run.strip().split("\n")]
@@ -51,8 +51,8 @@ def ask(deck: Deck, configs: Sequence[RepoConfig], session: Session | None = Non
     Raises:
         Refused: The user does not, or a file was changed meanwhile.
     """
-    from devdeck.repo_config import visible
-    from devdeck.trust import digest, is_foreign
+    from devdeck.initialization.repo_config import visible
+    from devdeck.initialization.trust import digest, is_foreign
 
     for config in configs:
         for line in lines(config):

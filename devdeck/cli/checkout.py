@@ -10,7 +10,7 @@ from devdeck.cli import complete, made, output, plans
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.starting import StartPlan
+    from devdeck.start.starting import StartPlan
 
 
 @click.command(short_help="Make a session for a branch or pull request that exists.")

@@ -11,10 +11,10 @@ from devdeck.cli.verbs import Verbs
 from devdeck.errors import NotFound, Refused
 
 if TYPE_CHECKING:
-    from devdeck.config import Config
+    from devdeck.configuration.config import Config
     from devdeck.deck import Deck
+    from devdeck.initialization.repo_config import RepoConfig
     from devdeck.model import Job, Session
-    from devdeck.repo_config import RepoConfig
 
 path_option = click.option(
     "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
@@ -31,7 +31,7 @@ def config(ctx: click.Context) -> None:
 
 
 def _user() -> Config:
-    from devdeck.config import Config
+    from devdeck.configuration.config import Config
     from devdeck.paths import Paths
 
     return Config.load(Paths.from_environment())
@@ -40,7 +40,7 @@ def _user() -> Config:
 def _repository(path: str) -> RepoConfig | None:
     """The configuration of the repository at a path; `None` when there is no repository."""
     from devdeck.git.repository import find_repository
-    from devdeck.repo_config import read
+    from devdeck.initialization.repo_config import read
 
     try:
         root = find_repository(path).root
@@ -97,7 +97,7 @@ def _value(value: object) -> str:
 
 
 def _view(deck: Deck, found: RepoConfig) -> dict[str, Any]:
-    from devdeck.repo_config import include_words, words
+    from devdeck.initialization.repo_config import include_words, words
 
     return {
         "path": found.repository_path,
@@ -115,10 +115,10 @@ def _view(deck: Deck, found: RepoConfig) -> dict[str, Any]:
 @output.json_option
 def path_(path: str, json: bool) -> None:
     """Print where the configuration files are: the user's, and the repository's when there is one."""
-    from devdeck.config import Config
+    from devdeck.configuration.config import Config
     from devdeck.git.repository import find_repository
+    from devdeck.initialization.repo_config import read_bytes
     from devdeck.paths import Paths
-    from devdeck.repo_config import read_bytes
 
     user = Config.path(Paths.from_environment())
     try:
@@ -142,7 +142,7 @@ def check(path: str, json: bool) -> None:
     found = _repository(path)
     warnings = list(found.warnings) if found is not None else []
     if found is not None and found.include:
-        from devdeck.including import Limits, survey
+        from devdeck.initialization.including import Limits, survey
 
         limits = Limits(files=user.init.max_files, size=user.include_size)
         warnings += survey(found.repository_path, found.include, limits=limits).warnings
@@ -165,7 +165,7 @@ def schema(which: str, json: bool) -> None:
     """Print the JSON Schema of .devdeck.toml, or of the user's config.toml."""
     import msgspec
 
-    from devdeck.schema import published
+    from devdeck.configuration.schema import published
 
     output.document(msgspec.json.decode(published("config" if which == "user" else "devdeck")))
 
@@ -178,7 +178,7 @@ def schema(which: str, json: bool) -> None:
 @output.with_deck
 def trust(deck: Deck, path: str, yes: bool, dry_run: bool, json: bool) -> None:
     """Trust the repository's configuration exactly as it is now: one changed byte needs trust again."""
-    from devdeck.trust import digest
+    from devdeck.initialization.trust import digest
 
     found = deck.setups.read(path)
     if not found.file:

@@ -15,7 +15,7 @@ from devdeck.model import Fact, Session
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.starting import StartPlan
+    from devdeck.start.starting import StartPlan
 
     MakePlan = Callable[[bool], StartPlan]
 

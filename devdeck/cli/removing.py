@@ -222,7 +222,7 @@ def trash(ctx: click.Context, json: bool) -> None:
 @output.with_deck
 def list_(deck: Deck, json: bool) -> None:
     """What is in the trash, the newest first."""
-    from devdeck.moving import size_words
+    from devdeck.removal.moving import size_words
 
     entries = deck.trash.entries()
     if json:
@@ -258,7 +258,7 @@ def _left(seconds: float) -> str:
 @output.with_deck
 def show(deck: Deck, name: str, json: bool) -> None:
     """What is kept of a removed session, and where it lies."""
-    from devdeck.moving import size_words
+    from devdeck.removal.moving import size_words
 
     entry = deck.trash.find(name)
     if json:

@@ -10,7 +10,7 @@ from devdeck.cli import complete, made, output
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.starting import StartPlan
+    from devdeck.start.starting import StartPlan
 
 
 @click.command()

@@ -13,9 +13,9 @@ from devdeck.cli.going import go
 from devdeck.errors import DeckError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from devdeck.centre import Shown
     from devdeck.deck import Deck
     from devdeck.model import Session
+    from devdeck.terminal.centre import Shown
 
 
 @click.command(name="open")
@@ -169,7 +169,7 @@ def control_center(tmux: bool, read_only: bool, dry_run: bool, json: bool) -> in
 
 
 def _gather(deck: Deck, *, dry_run: bool, json: bool) -> None:
-    from devdeck import centre
+    from devdeck.terminal import centre
 
     deck.terminals.require()
     sessions = deck.sessions.all()

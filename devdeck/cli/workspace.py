@@ -17,7 +17,7 @@ from devdeck.model import Session, SessionKind
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
-    from devdeck.starting import StartPlan
+    from devdeck.start.starting import StartPlan
 
 
 class Workspace(Verbs):
@@ -221,7 +221,7 @@ def edit(deck: Deck, label: str, editor: str, dry_run: bool, json: bool) -> None
 
 
 def _edit(deck: Deck, label: str, editor: str, dry_run: bool, json: bool) -> None:
-    from devdeck import ide
+    from devdeck.workspace import ide
 
     session = deck.sessions.find(label)
     if dry_run:

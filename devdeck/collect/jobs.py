@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from devdeck import members
 from devdeck.collect.base import Pace, wait_for
 from devdeck.deck import Deck
 from devdeck.model import Health, Job, TestResult, TestRun
 from devdeck.runs import RunFollower, follow, settle
 from devdeck.state import StateHub
+from devdeck.workspace import members
 
 LOOK = 0.25
 """Seconds between two looks while something runs."""

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backends.base import BackendError, TargetGone, ToolMissing
-from devdeck import layouts
 from devdeck.boundary import translated
 from devdeck.collect.base import Pace, wait_for
 from devdeck.errors import DeckError
 from devdeck.model import Health, Session, Terminal
 from devdeck.state import StateHub
+from devdeck.terminal import layouts
 
 if TYPE_CHECKING:
     from backends.tmux.control import ControlClient

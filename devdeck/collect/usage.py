@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
-from devdeck import members
 from devdeck.collect.base import Pace
 from devdeck.metrics.ring import Ring
 from devdeck.metrics.sampler import Sampler
 from devdeck.model import Health, HostSample, Pane, Sample, SessionState
 from devdeck.state import StateHub
+from devdeck.workspace import members
 
 TICK, TICK_IDLE = 2.0, 5.0
 """Seconds between two passes while the dashboard is looked at, and while it is not."""

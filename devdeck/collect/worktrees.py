@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from devdeck import members
 from devdeck.collect.base import Pace, wait_for
 from devdeck.errors import DeckError, NotFound
 from devdeck.git import status, watch
 from devdeck.model import Fact, GitFacts, Health, Session, SessionKind
 from devdeck.state import StateHub
+from devdeck.workspace import members
 
 QUIET = 0.4
 """Least seconds between two looks at one worktree; a worktree whose status is slow waits ten times its duration."""

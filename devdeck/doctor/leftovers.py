@@ -155,7 +155,7 @@ def stale_worktrees(deck: Deck) -> Iterator[Problem]:
 
 def _forget_worktree(root: str, path: str) -> str:
     from devdeck.git import admin as admins
-    from devdeck.keeping import keep_objects
+    from devdeck.removal.keeping import keep_objects
 
     if Path(path).exists():
         return ""

@@ -27,8 +27,10 @@ if __name__ == "__main__":
 
 import msgspec
 
-from devdeck import including, owner
+from devdeck import owner
 from devdeck.errors import DeckError
+from devdeck.initialization import including
+from devdeck.initialization.repo_config import When, several
 from devdeck.jobs import lifecycle
 from devdeck.jobs.files import (
     Result,
@@ -41,7 +43,6 @@ from devdeck.jobs.files import (
     write_waiting,
 )
 from devdeck.model import Job
-from devdeck.repo_config import When, several
 from devdeck.text import one_line
 
 GROUP_LIMIT = 16
@@ -70,7 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Item, ...]
     digests: tuple[str, ...] = ()
-    """The configurations that it was made from; see `devdeck.trust`."""
+    """The configurations that it was made from; see `devdeck.initialization.trust`."""
 
 
 def driver_argv(plan: Path | str) -> tuple[str, ...]:

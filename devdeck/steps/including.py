@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from devdeck import including
-from devdeck.repo_config import Include, include_words
+from devdeck.initialization import including
+from devdeck.initialization.repo_config import Include, include_words
 from devdeck.transactions import Site, Step
 
 
@@ -15,7 +15,7 @@ class Trust(Step, frozen=True, kw_only=True, tag="trust", tag_field="step"):
     file: str
     repository_path: str
     digests: tuple[str, ...]
-    """Of the content, and of the content in one session; see `devdeck.trust`."""
+    """Of the content, and of the content in one session; see `devdeck.initialization.trust`."""
 
     def words(self) -> str:
         """The file."""

@@ -152,7 +152,7 @@ class AddWorktree(Step, frozen=True, kw_only=True, tag="add-worktree", tag_field
         return halfway.holds_more(root, self.worktree, refs.resolve_commit(root, branch))
 
     def _set_aside(self, site: Site) -> None:
-        from devdeck import keeping
+        from devdeck.removal import keeping
 
         key = f"start-{self.key or hashlib.sha256(os.fsencode(self.worktree)).hexdigest()[:16]}"
         part = keeping.set_aside(site.paths, self.repository_path, self.worktree, key, branch=self.branch)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from devdeck import keeping
 from devdeck.errors import DeckError, Missing
 from devdeck.git import refs, repository, trash
 from devdeck.model import Session, TrashEntry
-from devdeck.moving import delete_tree, measure, move, move_back
+from devdeck.removal import keeping
+from devdeck.removal.moving import delete_tree, measure, move, move_back
 from devdeck.transactions import Site, Step
 
 

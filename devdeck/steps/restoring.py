@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from devdeck import keeping
 from devdeck.errors import DeckError, Missing
 from devdeck.git import admin as admins
 from devdeck.git import refs, trash
 from devdeck.model import OperationState, Session, TrashEntry
-from devdeck.moving import delete_tree
+from devdeck.removal import keeping
+from devdeck.removal.moving import delete_tree
 from devdeck.transactions import Site, Step
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from devdeck import ide
 from devdeck.errors import DeckError, Missing
 from devdeck.model import Session
 from devdeck.transactions import Site, Step
+from devdeck.workspace import ide
 
 
 def _one_window() -> bytes:
     from backends.tmux.windows import PaneShape, WindowShape
-    from devdeck.layouts import Layout
+    from devdeck.terminal.layouts import Layout
 
     pane = PaneShape(directory=b"", active=True)
     return msgspec.json.encode(Layout(windows=(WindowShape(panes=(pane,), active=True),)))

@@ -8,9 +8,9 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from devdeck import targets
 from devdeck.errors import UsageError
 from devdeck.live import LiveDeck
+from devdeck.start import targets
 from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
 from tui.screens.dialog import Choice, labelled
 from tui.screens.making import CANCEL, Maker, Order, SetupLine

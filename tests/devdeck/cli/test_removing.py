@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
 from tests.devdeck.cli.test_contract import Cli
-from tests.devdeck.removal_support import hidden, make_session
+from tests.devdeck.removal.removal_support import hidden, make_session
 from tests.git_support import make_repository, write
 
 

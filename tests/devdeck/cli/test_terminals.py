@@ -13,7 +13,7 @@ import pytest
 
 from devdeck.deck import Deck
 from tests.devdeck.cli.test_contract import Cli
-from tests.devdeck.terminal_support import at_prompt, made, made_workspace, shown, started_in_pane, terminal_of
+from tests.devdeck.terminal.terminal_support import at_prompt, made, made_workspace, shown, started_in_pane, terminal_of
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, tmux

@@ -16,7 +16,7 @@ from devdeck.deck import Deck
 from devdeck.errors import DeckError
 from devdeck.model import Fact, Session, Terminal
 from devdeck.state import StateHub
-from tests.devdeck.terminal_support import at_prompt, made, terminal_of
+from tests.devdeck.terminal.terminal_support import at_prompt, made, terminal_of
 from tests.git_support import make_repository
 from tests.support import auntil
 from tests.tmux_support import tmux

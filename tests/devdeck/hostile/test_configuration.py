@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from devdeck import including, repo_config
-from devdeck.config import Config
+from devdeck.configuration.config import Config
 from devdeck.deck import Deck
 from devdeck.errors import UsageError
+from devdeck.initialization import including, repo_config
+from devdeck.initialization.repo_config import Include, When
 from devdeck.jobs.sequence import why_not
 from devdeck.model import JobKind, JobState
-from devdeck.repo_config import Include, When
 from tests.devdeck.hostile.calling import CONTROLS, Cli
 from tests.devdeck.hostile.corpus import NAMES, PATHS, STRINGS
 from tests.devdeck.hostile.watching import SECRET, Watch, leaving_nothing, refusal

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from backends.tmux.server import TmuxServer
-from devdeck import ide
 from devdeck.cli import output
 from devdeck.deck import Deck
 from devdeck.jobs.shell import shell_argv
 from devdeck.paths import Paths
 from devdeck.text import terminal_safe
+from devdeck.workspace import ide
 from tests.devdeck.hostile.calling import CONTROLS, Cli
 from tests.devdeck.hostile.corpus import NAMES, STRINGS, file_takes
 from tests.devdeck.hostile.watching import refusal

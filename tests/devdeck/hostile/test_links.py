@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from devdeck import backups, ide, including
+from devdeck import backups
 from devdeck.backups import Backup
 from devdeck.deck import Deck
+from devdeck.initialization import including
+from devdeck.initialization.repo_config import Include
 from devdeck.jobs import lifecycle
 from devdeck.jobs.files import JobSpec, write_spec
 from devdeck.model import JobKind, JobState, Session
-from devdeck.repo_config import Include
 from devdeck.store import Store
+from devdeck.workspace import ide
 from tests.devdeck.hostile.calling import Cli
 from tests.devdeck.hostile.watching import SECRET, Watch, refusal
 from tests.git_support import commit, make_repository, write

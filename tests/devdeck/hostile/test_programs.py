@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from devdeck import looking
-from devdeck.choices import choices
 from devdeck.deck import Deck
 from devdeck.git import history, status
+from devdeck.start.choices import choices
 from tests.devdeck.remote_support import publish, push
 from tests.git_support import commit, run_git, write
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from devdeck import ide, looking
-from devdeck.choices import choices
+from devdeck import looking
 from devdeck.deck import Deck
 from devdeck.errors import DeckError
 from devdeck.git import forge, history, refs, remotes, repository, risks, status, worktrees
 from devdeck.git.trash import Where
-from devdeck.targets import parse
+from devdeck.start.choices import choices
+from devdeck.start.targets import parse
+from devdeck.workspace import ide
 from tests.devdeck.hostile.calling import Cli
 from tests.devdeck.hostile.corpus import BRANCHES, ESCAPES, INVISIBLE, MARKUP, NAMES, STRINGS, UNICODE, URLS
 from tests.devdeck.hostile.watching import leaving_nothing, refusal

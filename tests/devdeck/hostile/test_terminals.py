@@ -14,10 +14,10 @@ from backends.tmux import centre, windows
 from backends.tmux.formats import session_name
 from backends.tmux.server import TmuxServer
 from backends.tmux.windows import PaneShape, WindowShape
-from devdeck import layouts
-from devdeck.centre import gather
 from devdeck.deck import Deck
 from devdeck.model import JobState
+from devdeck.terminal import layouts
+from devdeck.terminal.centre import gather
 from devdeck.text import one_line
 from tests.devdeck.hostile.calling import Cli
 from tests.devdeck.hostile.corpus import NAMES, STRINGS

@@ -14,7 +14,7 @@ import pytest
 from devdeck.deck import Deck
 from devdeck.errors import DeckError
 from tests.devdeck.hostile.recorder import Recorder
-from tests.devdeck.removal_support import tree
+from tests.devdeck.removal.removal_support import tree
 from tests.git_support import run_git
 
 P = ParamSpec("P")

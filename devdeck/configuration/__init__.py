@@ -1,0 +1,1 @@
+"""The user's settings, and configuration files as checked records."""

@@ -1,1 +1,0 @@
-"""How files get from the main worktree into a new one; see `devdeck.including`."""

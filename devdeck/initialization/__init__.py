@@ -1,0 +1,1 @@
+"""What repositories set up in new sessions: configuration, trust, files, commands."""

@@ -1,0 +1,1 @@
+"""Removing sessions, the trash, and taking changes back."""

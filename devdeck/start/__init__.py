@@ -1,0 +1,1 @@
+"""What a session is started from, and how."""

@@ -1,0 +1,1 @@
+"""The terminals of sessions: making, keeping and restoring them, typing into them."""

@@ -1,0 +1,1 @@
+"""Workspaces: several repositories as one."""
