@@ -11,8 +11,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from typing import IO
 
 import msgspec
@@ -31,8 +32,27 @@ NEWS_TIMEOUT = 20.0
 """Seconds that getting all news of a remote may take."""
 MAX_ANSWER = 4 * 2**20
 """Most bytes read of what a remote says it has."""
+SILENCE = 1.0
+"""Seconds of waiting for remotes after which whoever listens is told of it (`telling`)."""
 _GRACE = 0.5
 """Seconds for git to remove its lock files when it is stopped."""
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def telling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Have waits for remotes told while this lasts: `asking origin for fix, 5 s at most`.
+
+    Args:
+        listener: Called once for each wait of more than `SILENCE`, in the thread that waits. What is told is one line.
+            Threads have to be given the context (`contextvars.copy_context`).
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,10 +124,16 @@ def _run(
     root: str,
     calls: Mapping[str, Sequence[str]],
     timeout: float,
+    doing: Callable[[str], str],
     enough: Callable[[Mapping[str, _Call]], bool] | None = None,
 ) -> dict[str, _Call]:
-    """Start all calls, wait until they have ended, there is enough, or it is late; then none of them runs any more."""
-    deadline, pause = time.monotonic() + timeout, 0.002
+    """Start all calls, wait until they have ended, there is enough, or it is late; then none of them runs any more.
+
+    `doing` says what is waited for, in words, given the names of the sources that have not ended.
+    """
+    began = time.monotonic()
+    deadline, pause = began + timeout, 0.002
+    listener = _listener.get()
     running: dict[str, _Call] = {}
     try:
         for name, args in calls.items():
@@ -115,6 +141,10 @@ def _run(
         while not all(call.ended() for call in running.values()) and time.monotonic() < deadline:
             if enough is not None and enough(running):
                 break
+            if listener is not None and time.monotonic() - began > SILENCE:
+                waited_for = [without_secret(name) for name, call in running.items() if not call.ended()]
+                listener(one_line(doing(", ".join(waited_for)), limit=300))
+                listener = None
             time.sleep(pause)
             pause = min(0.02, pause * 1.2)
     finally:
@@ -160,7 +190,10 @@ def ask(
 
     with ExitStack() as files:
         satisfied = None if enough is None else lambda running: enough(answers(running, late=False))
-        done = _run(files, root, calls, timeout, satisfied)
+        wanted = " or ".join(name.removeprefix("refs/").removeprefix("heads/") for name in names)
+        done = _run(
+            files, root, calls, timeout, lambda who: f"asking {who} for {wanted}, {timeout:g} s at most", satisfied
+        )
         return answers(done, late=satisfied is None or not satisfied(done))
 
 
@@ -194,7 +227,8 @@ def fetch_ref(root: str, source: str, ref: str, into: str, *, timeout: float = F
         "fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-auto-maintenance",
         "--no-write-fetch-head", "--", source, f"+{ref}:{into}",
     )  # fmt: skip
-    error = _get(root, {source: args}, timeout)[source]
+    short = ref.removeprefix("refs/").removeprefix("heads/")
+    error = _get(root, {source: args}, timeout, f"fetching {short} from")[source]
     if error is None:
         return
     shown = one_line(without_secret(source), limit=200)
@@ -217,11 +251,11 @@ def fetch_news(root: str, remotes: Sequence[str], *, timeout: float = NEWS_TIMEO
         "--no-auto-maintenance",
         "--no-write-fetch-head",
     )
-    errors = _get(root, {name: (*args, "--", name) for name in remotes}, timeout)
+    errors = _get(root, {name: (*args, "--", name) for name in remotes}, timeout, "fetching from")
     return {name: error.message for name, error in errors.items() if error is not None}
 
 
-def _get(root: str, calls: Mapping[str, Sequence[str]], timeout: float) -> dict[str, DeckError | None]:
+def _get(root: str, calls: Mapping[str, Sequence[str]], timeout: float, doing: str) -> dict[str, DeckError | None]:
     """Fetch, all at once; for a few seconds again what another git at work in the repository makes fail.
 
     A fetch also looks at the worktrees that others are just making, and fails when it sees a half of one.
@@ -230,7 +264,7 @@ def _get(root: str, calls: Mapping[str, Sequence[str]], timeout: float) -> dict[
     deadline, pause = time.monotonic() + PATIENCE, 0.05
     while True:
         with ExitStack() as files:
-            done = _run(files, root, calls, timeout)
+            done = _run(files, root, calls, timeout, lambda who: f"{doing} {who}")
             errors.update({name: call.error(timeout) for name, call in done.items()})
         calls = {name: calls[name] for name in done if (error := errors[name]) and is_momentary(error.message)}
         if not calls or time.monotonic() > deadline:

@@ -107,7 +107,7 @@ class Setups:
     # A new session
 
     def warnings(self, session: Session, *, trust: bool = False) -> tuple[str, ...]:
-        """What is worth knowing before a session is made: what is not trusted, what matches nothing, what is odd.
+        """What is worth knowing before a session is made: what matches nothing, what is odd in what is trusted or not.
 
         Args:
             session: The session as it will be.
@@ -120,23 +120,53 @@ class Setups:
         found: list[str] = []
         for place, config in zip(session.places, self.configs(session), strict=True):
             found += config.warnings
-            if not trust and not self.is_trusted(config, session):
-                found.append(self._untrusted(session, config))
-            elif config.include and os.path.isdir(place.repository_path):
+            done = trust or self.is_trusted(config, session)
+            if done and config.include and os.path.isdir(place.repository_path):
                 found += self._survey(place, config).warnings
         return tuple(found)
 
-    def _untrusted(self, session: Session, config: RepoConfig) -> str:
+    def untrusted(self, session: Session, *, trust: bool = False, made: bool = False) -> tuple[str, ...]:
+        """Which configurations nothing is done of, because they are not trusted, and the commands that change that.
+
+        Args:
+            session: The session as it will be, or is.
+            trust: As for `steps`.
+            made: It is made: say what was not done, else what would not be.
+
+        Raises:
+            ConfigError: A configuration is not what it should be.
+        """
+        if trust:
+            return ()
+        words = self._was_not_done if made else self._would_not_be_done
+        return tuple(words(session, each) for each in self.configs(session) if not self.is_trusted(each, session))
+
+    def _would_not_be_done(self, session: Session, config: RepoConfig) -> str:
+        if self._trusted_elsewhere(session, config):
+            return (
+                f"{session.target} may be somebody else's code, so nothing of {config.file} would be done: "
+                "with --trust it would be all the same"
+            )
+        return (
+            f"{config.file} is not trusted, so nothing of it would be done until "
+            f"`{_trusting_command(config)}` was run, or with --trust"
+        )
+
+    def _was_not_done(self, session: Session, config: RepoConfig) -> str:
         label = shlex.quote(session.label)
-        if trust.is_foreign(session) and self._store.is_trusted(trust.digest(config)):
+        if self._trusted_elsewhere(session, config):
             return (
                 f"{session.target} may be somebody else's code, so nothing of {config.file} was done: "
                 f"`devdeck init {label} --trust` does it all the same"
             )
         return (
-            f"{config.file} is not trusted, so nothing of it was done: look at it with `devdeck config trust`, "
+            f"{config.file} is not trusted, so nothing of it was done: look at it with `{_trusting_command(config)}`, "
             f"then `devdeck init {label}`"
         )
+
+    def _trusted_elsewhere(self, session: Session, config: RepoConfig) -> bool:
+        """Whether all that is missing is trust in this one session, which is of somebody else's code."""
+        return trust.is_foreign(session) and self._store.is_trusted(trust.digest(config))
 
     def _survey(self, place: Member, config: RepoConfig) -> including.Survey:
         return including.survey(place.repository_path, config.include, worktree=place.worktree, limits=self._limits())
@@ -349,6 +379,11 @@ def _digests(config: RepoConfig, session: Session | None) -> tuple[str, ...]:
 
 def _trusting(session: Session, config: RepoConfig) -> Trust:
     return Trust(file=config.file, repository_path=config.repository_path, digests=_digests(config, session))
+
+
+def _trusting_command(config: RepoConfig) -> str:
+    """What the user types to see a configuration and trust it, in whatever folder that is."""
+    return f"devdeck config trust -p {shlex.quote(config.repository_path)}"
 
 
 def _typed(place: Member, command: Command, variables: dict[str, str]) -> str:

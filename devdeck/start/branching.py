@@ -16,7 +16,7 @@ from devdeck.git import fetching, forge, refs, remotes
 from devdeck.git.fetching import Answer
 from devdeck.git.forge import Place, Remote
 from devdeck.git.repository import Repository
-from devdeck.start.targets import Branch, BranchAt, Fork, Request, Target, slug
+from devdeck.start.targets import Branch, BranchAt, Fork, Request, Target, kind_words, slug
 from devdeck.text import one_line
 
 
@@ -314,16 +314,24 @@ class Branching:
                 if remotes.upstream_of(self._root, name) == (remote, ref):
                     return self._existing(remote, ref, name), target.name
             raise UsageError(
-                f"there is a branch {name!r} already, and it is not that of pull request {target.number}",
+                f"there is a branch {name!r} already, and it is not that of {self._called(target)}",
                 "name another one with --label",
             )
         return self._new_request(target, name), target.name
+
+    def _called(self, target: Request) -> str:
+        """A request as the user's forge calls it: by the text, else by where the first remote is."""
+        merge = target.merge
+        if merge is None and self._remotes:
+            merge = any("gitlab" in place.host for place in self._remotes[0].places)
+        return f"{kind_words(merge)} {target.number}"
 
     def _candidates(self, target: Request) -> list[tuple[str, str]]:
         """Where a request may be, the likeliest first: (remote, full name)."""
         names = [self._meant(target.place)] if target.place else [remote.name for remote in self._remotes]
         if not names:
-            raise NotFound(f"no pull request {target.number}: the repository has no remote", "add one: git remote add")
+            raise NotFound(f"no {target.kind} {target.number}: the repository has no remote",
+                           "add one: git remote add NAME URL")  # fmt: skip
         return [(name, ref) for name in names for ref in target.refs]
 
     def _new_request(self, target: Request, name: str) -> Choice:
@@ -349,9 +357,9 @@ class Branching:
             except NotFound:
                 continue
         if errors:
-            raise _no_network(f"pull request {target.number} can't be had: {'; '.join(errors)}")
+            raise _no_network(f"{self._called(target)} can't be had: {'; '.join(errors)}")
         raise NotFound(
-            f"no pull request {target.number} at {', '.join(sources)}",
+            f"no {self._called(target)} at {', '.join(sources)}",
             "is that its number, and this the repository that it is of?",
         )
 
@@ -373,4 +381,4 @@ def _words(ref: str) -> str:
     if ref.startswith("refs/heads/"):
         return f"branch {one_line(ref.removeprefix('refs/heads/'), limit=120)!r}"
     kind, number = ref.removeprefix("refs/").removesuffix("/head").split("/")
-    return f"{'pull' if kind == 'pull' else 'merge'} request {number}"
+    return f"{kind_words(kind != 'pull')} {number}"

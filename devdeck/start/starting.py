@@ -44,12 +44,36 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     todo: tuple[Step, ...]
     """What would be done, in order."""
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is worth knowing, before it is done and afterwards."""
+    untrusted: tuple[str, ...] = ()
+    """What would not be done, because it is not trusted, and how it would be."""
 
     @property
     def steps(self) -> tuple[str, ...]:
         """In words, in order."""
         return words_of(self.todo)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth knowing before it is done."""
+        return (*self.notes, *self.untrusted)
+
+    @property
+    def upstreams(self) -> dict[str, str]:
+        """What new branches will track, such as `origin/fix`, by the folder of the worktree they are for."""
+        steps = (step for step in self.todo if isinstance(step, AddWorktree))
+        return {step.worktree: step.upstream for step in steps if step.upstream}
+
+    @property
+    def tracking(self) -> tuple[str, ...]:
+        """The same in words, as it is once it was done, such as `the branch fix tracks origin/fix`."""
+        upstreams, alone = self.upstreams, not self.session.members
+        return tuple(
+            ("" if alone else f"{place.repository}: ") + f"the branch {place.branch} tracks {upstreams[place.worktree]}"
+            for place in self.session.places
+            if place.worktree in upstreams
+        )
 
 
 class Starting:
@@ -214,17 +238,18 @@ class Starting:
         )
         setting_up = self._setups.steps(session, trust=trust)
         making = (MakeTerminal(session=session), Record(session=session))
-        warnings = (*choice.warnings, *self._setups.warnings(session, trust=trust))
+        notes = (*choice.warnings, *self._setups.warnings(session, trust=trust))
         moving = self._moving(session, choice, source) if source is not None else None
         if source is not None and moving is None:
-            warnings = (*warnings, f"there are no uncommitted changes in {source}")
+            notes = (*notes, f"there are no uncommitted changes in {source}")
         if moving is None:
             todo = (*adding, add, *setting_up, *making)
         else:
             keep, put, take, forget = moving
             # What is moved comes before what is included: a file that both bring is the user's.
             todo = (*adding, keep, add, put, *setting_up, making[0], take, making[1], forget)
-        return StartPlan(session=session, todo=todo, warnings=warnings)
+        untrusted = self._setups.untrusted(session, trust=trust)
+        return StartPlan(session=session, todo=todo, notes=notes, untrusted=untrusted)
 
     def _moving(
         self, session: Session, choice: Choice, source: str
@@ -317,7 +342,7 @@ class Starting:
         """Do what a plan says, and set the session up.
 
         Args:
-            plan: The plan; its own warnings are told too.
+            plan: The plan; its notes are told too, and what was not done because it is not trusted.
             verb: What it is called in the operation log.
             in_pane: Type the commands that set it up into its pane; as the user's settings say when `None`.
             warn: Is told what went wrong without being in the way; the log is told when there is none.
@@ -326,8 +351,9 @@ class Starting:
             DeckError: A step failed, and nothing is left of it.
         """
         self._transactions.run(verb, plan.session, plan.todo, undo=f"devdeck rm {plan.session.label}")
-        warnings = list(plan.warnings)
+        warnings = list(plan.notes)
         try:
+            warnings += self._setups.untrusted(plan.session, made=True)
             self._setups.launch(plan.session, in_pane=in_pane)
         except DeckError as error:
             # The session is made and can be used; its set-up can be started again.

@@ -40,7 +40,7 @@ _OF_BRANCH = re.compile(r"(?P<path>[^/]+(?:/[^/]+)*?)/(?:-/tree|tree|src/branch)
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::[0-9]+)?/")
 _FORK = re.compile(r"(?P<owner>[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)*):(?P<branch>.+)")
 _MAX_NUMBER = 10**10
-FORMS = "a branch, REMOTE/BRANCH, OWNER:BRANCH, pr/7, #7, or the URL of a pull request"
+FORMS = "a branch, REMOTE/BRANCH, OWNER:BRANCH, pr/7, #7, mr/7, !7, or the URL of a pull or merge request"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """Where forges keep its commits, the likelier first (of GitHub and Gitea, of GitLab)."""
         pull, merge = f"refs/pull/{self.number}/head", f"refs/merge-requests/{self.number}/head"
         return (pull, merge) if self.merge is None else (merge,) if self.merge else (pull,)
+
+    @property
+    def kind(self) -> str:
+        """What its forge calls it, as far as the text tells."""
+        return kind_words(self.merge)
 
     @property
     def name(self) -> str:
@@ -104,7 +109,7 @@ def parse(text: str) -> Target:
         raise UsageError(f"can't check out {shown!r}: it holds {reason}", f"name {FORMS}")
     if found := _REQUEST.fullmatch(text):
         merge = True if found["sign"] == "!" or (found["kind"] or "").lower() == "mr" else None
-        return Request(number=_number(found["number"]), merge=merge)
+        return Request(number=_number(found["number"], merge), merge=merge)
     if _NUMBER.fullmatch(text):
         return Request(number=_number(text), branch=text)
     if "://" in text:
@@ -124,10 +129,15 @@ def _invisible(text: str) -> str:
     return ""
 
 
-def _number(digits: str) -> int:
+def kind_words(merge: bool | None) -> str:
+    """What a forge calls a request: `merge request` (GitLab) or `pull request` (all others)."""
+    return "merge request" if merge else "pull request"
+
+
+def _number(digits: str, merge: bool | None = None) -> int:
     number = int(digits) if len(digits) <= 20 else 0
     if not 0 < number < _MAX_NUMBER:
-        raise UsageError(f"there is no pull request {one_line(digits, limit=40)}", "its number is on its page")
+        raise UsageError(f"there is no {kind_words(merge)} {one_line(digits, limit=40)}", "its number is on its page")
     return number
 
 
@@ -135,7 +145,7 @@ def _from_url(text: str) -> Target:
     found = _in_url(text)
     if found is None:
         raise UsageError(
-            f"can't tell a pull request or a branch from {one_line(text, limit=200)!r}",
+            f"can't tell a pull request, a merge request or a branch from {one_line(text, limit=200)!r}",
             "URLs end like …/pull/7, …/pulls/7, …/-/merge_requests/7 or …/tree/BRANCH",
         )
     return found
@@ -155,7 +165,7 @@ def _in_url(url: str) -> Request | BranchAt | None:
     if request := _OF_REQUEST.fullmatch(path):
         place = parse_place(base + urllib.parse.quote(request["path"]))
         merge = request["merge"] is not None
-        return Request(number=_number(request["number"]), merge=merge, place=place) if place else None
+        return Request(number=_number(request["number"], merge), merge=merge, place=place) if place else None
     if branch := _OF_BRANCH.fullmatch(path):
         place = parse_place(base + urllib.parse.quote(branch["path"]))
         return BranchAt(place=place, branch=branch["branch"]) if place else None

@@ -78,15 +78,20 @@ class AddWorktree(Step, frozen=True, kw_only=True, tag="add-worktree", tag_field
     key: str = ""
     """Names what is set aside should it have to be: the session's id."""
 
+    @property
+    def upstream(self) -> str:
+        """What a new branch will track, as it is shown: `origin/x`, `origin/pull/7/head`; empty for nothing."""
+        return _short(*self.follow) if self.create and self.follow is not None else ""
+
     def words(self) -> str:
         """The branch and the worktree."""
         if not self.create:
             return f"add the worktree {self.worktree} on the branch {self.branch}"
         origin = (self.start or "HEAD")[:10]
         words = ""
-        if self.follow is not None:
-            origin = f"{_short(*self.follow)}, tracking it"
-            words = f"fetch {_short(*self.follow)}; " if self.fetch else ""
+        if self.upstream:
+            origin = f"{self.upstream}, tracking it"
+            words = f"fetch {self.upstream}; " if self.fetch else ""
         return f"{words}make the branch {self.branch} from {origin}; add the worktree {self.worktree}"
 
     def do(self, site: Site) -> None:

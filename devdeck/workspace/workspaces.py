@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import msgspec
@@ -119,10 +120,8 @@ class Workspaces:
                 MakeWorkspaceTerminal(session=session, windows=windows),
                 Record(session=session),
             ),
-            warnings=(
-                *choice.left_out,
-                *(f"{name}: {warning}" for name, plan in plans for warning in plan.warnings),
-            ),
+            notes=(*choice.left_out, *(f"{name}: {note}" for name, plan in plans for note in plan.notes)),
+            untrusted=self._setups.untrusted(session, trust=trust),
         )
 
     def _plans(
@@ -135,7 +134,8 @@ class Workspaces:
                 return error
 
         with ThreadPoolExecutor(min(AT_ONCE, len(choice.repositories)), "devdeck-plan") as pool:
-            outcomes = list(pool.map(lambda each: (each[0], plan(*each)), choice.repositories))
+            planned = [(name, pool.submit(copy_context().run, plan, name, repo)) for name, repo in choice.repositories]
+            outcomes = [(name, future.result()) for name, future in planned]
         _raise_failures(outcomes)
         return [(name, outcome) for name, outcome in outcomes if isinstance(outcome, StartPlan)]
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from devdeck.errors import DeckError, NotFound
+from devdeck.git import fetching
 from devdeck.git.fetching import ask, fetch_news, fetch_ref
 from tests.devdeck.remote_support import publish, push, silent_server
 from tests.git_support import make_repository, run_git
@@ -84,6 +85,32 @@ def test_a_remote_that_hangs_is_left_with_everything_that_it_started(repository:
         failed = fetch_news(str(repository), ["origin", "slow"], timeout=1.5)
         assert set(failed) == {"slow"}
         assert calls_to(url) == []
+
+
+def test_who_listens_is_told_of_a_wait_once_and_of_who_is_waited_for(
+    repository: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "SILENCE", 0.2)
+    with silent_server() as url:
+        run_git(repository, "remote", "add", "slow", url)
+        told: list[str] = []
+        with fetching.telling(told.append):
+            ask(str(repository), ["slow"], ["refs/heads/none", "refs/pull/7/head"], timeout=0.5)
+            assert told == ["asking slow for none or pull/7/head, 0.5 s at most"]
+            with pytest.raises(DeckError):
+                fetch_ref(str(repository), url, HEAD_OF, "refs/remotes/slow/topic", timeout=0.5)
+            assert told[1:] == [f"fetching topic from {url}"]
+            fetch_news(str(repository), ["slow"], timeout=0.5)
+            assert told[2:] == ["fetching from slow"]
+        ask(str(repository), ["slow"], ["refs/heads/none"], timeout=0.5)
+        assert len(told) == 3  # nobody listens any more
+
+
+def test_an_answer_that_comes_at_once_is_not_told_of(repository: Path, bare: Path) -> None:
+    told: list[str] = []
+    with fetching.telling(told.append):
+        fetch_ref(str(repository), "origin", "refs/heads/main", "refs/remotes/origin/main")
+    assert told == []
 
 
 def test_a_worktree_that_is_just_being_made_is_waited_for(repository: Path, bare: Path, tmp_path: Path) -> None:

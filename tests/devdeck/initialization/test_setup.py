@@ -65,9 +65,13 @@ def test_without_trust_nothing_is_included_and_nothing_runs(deck: Deck, reposito
     session = deck.starting.start("one", str(repository))
     assert not (Path(session.worktree) / ".env").exists()
     assert deck.work.jobs(session) == ()
-    (warning,) = deck.setups.warnings(session)
-    assert "is not trusted" in warning
-    assert "devdeck init one" in warning
+    (before,) = deck.setups.untrusted(session)
+    assert "is not trusted, so nothing of it would be done until `devdeck config trust -p " in before
+    assert "devdeck init" not in before  # there is no such session yet
+    (afterwards,) = deck.setups.untrusted(session, made=True)
+    assert "nothing of it was done" in afterwards
+    assert afterwards.endswith("then `devdeck init one`")
+    assert deck.setups.untrusted(session, trust=True) == ()
     assert not deck.setups.look(str(repository)).trusted
     with pytest.raises(Refused) as caught:
         deck.setups.initialize(session)
@@ -168,7 +172,11 @@ def test_somebody_elses_code_needs_trust_for_its_own_session(deck: Deck, reposit
     assert deck.setups.steps(foreign) == ()
     assert deck.setups.launch(foreign) == ()
     assert deck.setups.tear_down(foreign) == ()
-    assert "somebody else's code" in deck.setups.warnings(foreign)[0]
+    (before,) = deck.setups.untrusted(foreign)
+    assert before.startswith("pr/7 may be somebody else's code, so nothing of ")
+    assert before.endswith("would be done: with --trust it would be all the same")
+    (afterwards,) = deck.setups.untrusted(foreign, made=True)
+    assert afterwards.endswith("was done: `devdeck init pr-7 --trust` does it all the same")
     with pytest.raises(Refused):
         deck.setups.initialize(foreign)
     shown = deck.setups.look(str(repository), foreign)

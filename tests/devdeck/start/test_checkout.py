@@ -42,6 +42,38 @@ def follows(repository: Path, branch: str) -> tuple[str, str]:
     )
 
 
+def test_a_request_is_called_as_its_forge_calls_it(deck: Deck, repository: Path, tmp_path: Path) -> None:
+    """C21."""
+    with pytest.raises(NotFound, match=r"^no merge request 9: the repository has no remote"):
+        deck.starting.plan_checkout("!9", str(repository))
+    publish(repository, tmp_path / "origin.git", url="https://gitlab.example.org/ada/shop.git")
+    for target in ("mr/9", "!9", "#9", "9", "https://gitlab.example.org/ada/shop/-/merge_requests/9"):
+        with pytest.raises(NotFound, match=r"^no merge request 9 at origin$"):
+            deck.starting.plan_checkout(target, str(repository))
+        with pytest.raises(DeckError, match=r"^merge request 9 can't be had"):
+            deck.starting.plan_checkout(target, str(repository), offline=True)
+    run_git(repository, "branch", "pr-9")
+    with pytest.raises(UsageError, match="not that of merge request 9"):
+        deck.starting.plan_checkout("#9", str(repository))
+    with pytest.raises(UsageError, match="there is no merge request 0"):
+        deck.starting.plan_checkout("mr/0", str(repository))
+
+
+def test_what_a_branch_will_track_is_told(deck: Deck, repository: Path, bare: Path, scratch: Path) -> None:
+    """C06: in the plan, and with the same words' source when it is made."""
+    push(bare, "refs/heads/topic", scratch, {"x": "1\n"})
+    push(bare, "refs/pull/7/head", scratch, {"x": "2\n"})
+    plan = deck.starting.plan("topic", str(repository))
+    assert plan.steps[0].startswith("fetch origin/topic; make the branch topic from origin/topic, tracking it")
+    assert plan.tracking == ("the branch topic tracks origin/topic",)
+    session = deck.starting.carry_out(plan)
+    assert plan.upstreams == {session.worktree: "origin/topic"}
+    assert run_git(session.worktree, "rev-parse", "--abbrev-ref", "@{upstream}").strip() == "origin/topic"
+    asked = deck.starting.plan_checkout("pr/7", str(repository))
+    assert asked.tracking == ("the branch pr-7 tracks origin/pull/7/head",)
+    assert deck.starting.plan("own", str(repository)).tracking == ()
+
+
 def is_whole(session: Session, target: str) -> bool:
     """Whether what is recorded is what is there."""
     return session.kind is SessionKind.CHECKOUT and session.target == target and session.branch == checked_out(session)
@@ -174,6 +206,8 @@ def test_a_url_of_another_repository_is_never_fetched_from_origin(
 
 
 def test_a_request_that_is_not_there(deck: Deck, repository: Path, bare: Path) -> None:
+    with pytest.raises(NotFound, match="no merge request 9 at origin"):
+        deck.starting.plan_checkout("mr/9", str(repository))
     with pytest.raises(NotFound, match="no pull request 9 at origin"):
         deck.starting.checkout("pr/9", str(repository))
     bare.rename(bare.with_name("away"))

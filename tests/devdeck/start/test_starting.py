@@ -446,10 +446,23 @@ def test_a_set_up_that_can_t_be_started_leaves_the_session(
     assert deck.sessions.find("one") == session
 
 
+def test_what_was_not_done_is_told_as_done_by_the_time_it_is_told(deck: Deck, repository: Path) -> None:
+    (repository / ".par.yaml").write_text("initialization:\n  include: [plain]\n")
+    told: list[str] = []
+    plan = deck.starting.plan("one", str(repository))
+    deck.setups.trust(str(repository))  # meanwhile: the warning of the plan is not true any more
+    deck.starting.carry_out(plan, warn=told.append)
+    assert told == []
+    (repository / ".par.yaml").write_text("initialization:\n  include: [another]\n")
+    deck.starting.start("two", str(repository), warn=told.append)
+    assert len(told) == 1
+    assert "nothing of it was done" in told[0]
+
+
 def test_trust_is_given_by_starting_and_not_by_planning(deck: Deck, repository: Path) -> None:
     (repository / "plain").write_text("included\n")
     (repository / ".par.yaml").write_text("initialization:\n  include: [plain]\n")
-    assert "is not trusted" in deck.starting.plan("one", str(repository)).warnings[0]
+    assert "is not trusted, so nothing of it would be done" in deck.starting.plan("one", str(repository)).warnings[0]
     assert deck.starting.plan("one", str(repository), trust=True).warnings == ()
     assert not deck.setups.look(str(repository)).trusted
     session = deck.starting.start("one", str(repository), trust=True)
