@@ -14,6 +14,7 @@ import msgspec
 
 from devdeck.model import (
     Commit,
+    DiffPart,
     HostSample,
     Job,
     JobKind,
@@ -169,8 +170,8 @@ class LiveDeck(Protocol):
     async def commits(self, session_id: str, limit: int = 10) -> tuple[Commit, ...]:
         """The last commits of the session's HEAD, newest first."""
 
-    async def diff(self, session_id: str) -> str:
-        """Uncommitted changes against HEAD as a unified diff (bounded; a last line says when it was cut)."""
+    async def diff(self, session_id: str, path: str) -> tuple[DiffPart, ...]:
+        """What is not committed of a path that `status_lines` named, staged and not apart; cancelling it ends git."""
 
     async def status_lines(self, session_id: str) -> tuple[tuple[str, str], ...]:
         """Changed paths: (two-letter code as in `git status --short`, path), in git's order, bounded."""

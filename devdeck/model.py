@@ -169,6 +169,17 @@ class GitFacts(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.staged or self.unstaged or self.untracked or self.conflicts)
 
 
+class DiffPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What is not committed of one path, of one kind."""
+
+    kind: str
+    """`conflicts` (against HEAD), `staged` (index against HEAD), `changed` (files against the index) or `untracked`."""
+    text: str
+    """A unified diff, bounded."""
+    note: str = ""
+    """What it leaves out and why; empty when it is whole."""
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """One commit, as a log shows it."""
 
@@ -434,7 +445,7 @@ class TrashEntry(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     at: float
     size: int = 0
-    """Bytes on disk."""
+    """Bytes in its files (`devdeck.removal.moving.measure`), git's own about it among them."""
     parts: tuple[TrashPart, ...] = ()
     folder: str | None = None
     """Where the folder of a workspace is kept, with the worktrees that lie in it and what lies beside them."""

@@ -19,8 +19,9 @@ from devdeck.collect.usage import UsageCollector
 from devdeck.collect.worktrees import GitCollector
 from devdeck.deck import Deck
 from devdeck.git import history, status
+from devdeck.git.file_diff import file_diff
 from devdeck.live import SourceView
-from devdeck.model import Commit, HostSample, Operation, Sample, Session, TestResult
+from devdeck.model import Commit, DiffPart, HostSample, Operation, Sample, Session, TestResult
 from devdeck.paths import Paths
 from devdeck.state import Changes, DeckState, StateHub, Subscriber
 from devdeck.testing import locate
@@ -133,9 +134,14 @@ class RunningDeck(Acting):
         """The last commits of the session's HEAD, of all repositories of a workspace, newest first."""
         return await self._detail(_commits, self._session(session_id), limit)
 
-    async def diff(self, session_id: str) -> str:
-        """Uncommitted changes against HEAD as a unified diff; of a workspace, one after the other."""
-        return await self._detail(_diff, self._session(session_id))
+    async def diff(self, session_id: str, path: str) -> tuple[DiffPart, ...]:
+        """What is not committed of a path, the staged part and the rest apart."""
+        session = self._session(session_id)
+        if not session.members:
+            return await file_diff(session.worktree, path)
+        name, _, inside = path.partition("/")
+        places = (place.worktree for place in session.places if place.repository == name)
+        return await file_diff(next(places, session.worktree), inside)
 
     async def status_lines(self, session_id: str) -> tuple[tuple[str, str], ...]:
         """Changed paths with their two-letter codes; of a workspace with the repository's name before them."""
@@ -175,10 +181,6 @@ class RunningDeck(Acting):
 def _commits(session: Session, limit: int) -> tuple[Commit, ...]:
     found = [commit for place in session.places for commit in history.commits(place.worktree, limit)]
     return tuple(found if not session.members else sorted(found, key=lambda commit: -commit.at)[:limit])
-
-
-def _diff(session: Session) -> str:
-    return "".join(history.diff(place.worktree) for place in session.places)
 
 
 def _status_lines(session: Session) -> tuple[tuple[str, str], ...]:

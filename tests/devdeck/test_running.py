@@ -240,7 +240,7 @@ async def test_details(live: RunningDeck, repository: Path) -> None:
     place = Path(live.state.sessions[id_].session.worktree)
     (place / "a.py").write_text("A = 3\n")
     assert (await live.commits(id_))[0].subject == "the first commit"
-    assert "+A = 3" in await live.diff(id_)
+    assert ["+A = 3" in part.text for part in await live.diff(id_, "a.py")] == [True]
     assert await live.status_lines(id_) == ((" M", "a.py"),)
     assert [operation.verb for operation in await live.operations(id_)] == ["start"]
     assert live.check_label("one") != ""
@@ -249,7 +249,7 @@ async def test_details(live: RunningDeck, repository: Path) -> None:
     plan = await live.plan_removal(id_)
     assert plan.risks
     with pytest.raises(NotFound):
-        await live.diff("nobody")
+        await live.diff("nobody", "a.py")
 
 
 async def test_a_dead_worktree_is_an_error_of_its_row_alone(live: RunningDeck, repository: Path) -> None:
@@ -312,7 +312,7 @@ async def test_the_details_of_a_workspace_are_those_of_its_repositories(
         (Path(place.worktree) / "new.txt").write_text("new\n")
     assert await live.status_lines(made.id) == (("??", "shop/new.txt"), ("??", "site/new.txt"))
     (Path(made.places[1].worktree) / "index.html").write_text("<b>\n")
-    assert "index.html" in await live.diff(made.id)
+    assert "<b>" in (await live.diff(made.id, "site/index.html"))[0].text
     assert len(await live.commits(made.id)) == 2
     await live.remove_session(made.id, force=True)
     assert (await live.trash())[0].session.label == "both"

@@ -13,6 +13,7 @@ from devdeck.labels import why_not_label
 from devdeck.live import BranchChoice, Delivery, Handoff, RemovalPlan, Setup, SourceView, Start
 from devdeck.model import (
     Commit,
+    DiffPart,
     Fact,
     Frame,
     GitFacts,
@@ -84,6 +85,47 @@ tests/test_cart.py:31: AssertionError
 FAILED tests/test_cart.py::test_total_of_two - assert 150 == 300
 \x1b[31m========================= 1 failed, 41 passed in 3.21s =========================\x1b[0m
 """
+
+
+DIFFS = {
+    "shop/cart.py": (
+        (
+            "changed",
+            "diff --git a/shop/cart.py b/shop/cart.py\nindex 1111111..2222222 100644\n--- a/shop/cart.py\n"
+            "+++ b/shop/cart.py\n@@ -8,5 +8,5 @@ class Cart:\n     def total(self) -> int:\n"
+            "-        return sum(self.prices)\n+        return sum(price * count for price, count in self.lines)\n"
+            "     def clear(self) -> None:\n         self.lines = []\n",
+        ),
+    ),
+    "shop/login.py": (
+        (
+            "staged",
+            "diff --git a/shop/login.py b/shop/login.py\n--- a/shop/login.py\n+++ b/shop/login.py\n"
+            "@@ -3,3 +3,4 @@ def login(user: User) -> None:\n     check(user)\n+    remember(user)\n     greet(user)\n",
+        ),
+        (
+            "changed",
+            "diff --git a/shop/login.py b/shop/login.py\n--- a/shop/login.py\n+++ b/shop/login.py\n"
+            "@@ -4,3 +4,3 @@ def login(user: User) -> None:\n     remember(user)\n-    greet(user)\n"
+            "+    greet(user.name)\n",
+        ),
+    ),
+    "shop/prices.py": (
+        (
+            "conflicts",
+            "diff --git a/shop/prices.py b/shop/prices.py\n--- a/shop/prices.py\n+++ b/shop/prices.py\n"
+            "@@ -1,1 +1,5 @@\n+<<<<<<< HEAD\n TAX = 19\n+=======\n+TAX = 21\n+>>>>>>> main\n",
+        ),
+    ),
+    "notes.md": (
+        (
+            "untracked",
+            "diff --git a/notes.md b/notes.md\nnew file mode 100644\n--- /dev/null\n+++ b/notes.md\n"
+            "@@ -0,0 +1,2 @@\n+- ask for the tax rules\n+- one more test\n",
+        ),
+    ),
+}
+"""What differs, by path: kind and diff of each part."""
 
 
 class FakeDeck:
@@ -200,24 +242,16 @@ class FakeDeck:
             for number, subject in enumerate(subjects[:limit])
         )
 
-    async def diff(self, session_id: str) -> str:
-        await self._called("diff", session_id)
-        git = self._known(session_id).git.value
-        if git is None or not git.dirty:
-            return ""
-        return (
-            "diff --git a/shop/cart.py b/shop/cart.py\nindex 1111111..2222222 100644\n--- a/shop/cart.py\n"
-            "+++ b/shop/cart.py\n@@ -8,5 +8,5 @@ class Cart:\n     def total(self) -> int:\n"
-            "-        return sum(self.prices)\n+        return sum(price * count for price, count in self.lines)\n"
-            "     def clear(self) -> None:\n         self.lines = []\n"
-        )
+    async def diff(self, session_id: str, path: str) -> tuple[DiffPart, ...]:
+        await self._called("diff", session_id, path)
+        return tuple(DiffPart(kind=kind, text=text) for kind, text in DIFFS.get(path, ()))
 
     async def status_lines(self, session_id: str) -> tuple[tuple[str, str], ...]:
         await self._called("status_lines", session_id)
         git = self._known(session_id).git.value
         if git is None or not git.dirty:
             return ()
-        found = [("UU", "shop/prices.py")] * bool(git.conflicts) + [("M ", "shop/login.py")] * bool(git.staged)
+        found = [("UU", "shop/prices.py")] * bool(git.conflicts) + [("MM", "shop/login.py")] * bool(git.staged)
         return (*found, (" M", "shop/cart.py"), ("??", "notes.md"))
 
     async def operations(self, session_id: str | None, limit: int = 10) -> tuple[Operation, ...]:

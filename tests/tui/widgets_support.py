@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from textual.widget import Widget
 from devdeck.live import LiveDeck, SourceView
 from devdeck.model import (
     Commit,
+    DiffPart,
     Fact,
     GitFacts,
     Job,
@@ -61,7 +62,9 @@ class MiniDeck:
         self.operations_answer: tuple[Operation, ...] = ()
         self.results_answer: tuple[TestResult, ...] = ()
         self.status_answer: tuple[tuple[str, str], ...] = ()
-        self.diff_answer = ""
+        self.gate: Callable[[str], Awaitable[None]] | None = None
+        """Awaited before a diff is given."""
+        self.diff_answer: dict[str, tuple[DiffPart, ...]] = {}
         self.capture_answer: tuple[str, ...] = ()
         self.sources: dict[str, SourceView] = {}
 
@@ -89,9 +92,11 @@ class MiniDeck:
         self._ask("status")
         return self.status_answer
 
-    async def diff(self, session_id: str) -> str:
-        self._ask("diff")
-        return self.diff_answer
+    async def diff(self, session_id: str, path: str) -> tuple[DiffPart, ...]:
+        self._ask(f"diff {path}")
+        if self.gate is not None:
+            await self.gate(path)
+        return self.diff_answer.get(path, ())
 
     async def capture(self, session_id: str) -> tuple[str, ...]:
         self._ask("capture")

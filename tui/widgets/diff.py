@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from tui.widgets.spans import Ground, Line, Span, Tone, clean, fit, line
+from tui.widgets.spans import Ground, Line, Span, Tone, clean, fit, line, shorten, width_of
 from tui.widgets.syntax import highlight, printable
 
 MAX_ROWS = 20_000
 """Rows that are kept; a note says what was cut."""
+PART_TONES = {"conflict": Tone.CONFLICT, "staged": Tone.ADDED, "not staged": Tone.DIRTY, "new": Tone.DIRTY}
 MAX_COLOURED = 6_000
 """Rows that get syntax colours."""
 
@@ -47,6 +48,8 @@ class DiffFile(NamedTuple):
     """Row of its header."""
     added: int
     removed: int
+    part: str = ""
+    """What part of the changes it belongs to, such as `staged`; empty where there is only one."""
 
 
 class Diff(NamedTuple):
@@ -58,6 +61,7 @@ class Diff(NamedTuple):
 
 
 _HUNK = re.compile(r"^(@@+) (?:-(\d+)(?:,(\d+))? )+\+(\d+)(?:,(\d+))? @@+ ?(.*)$")
+_BINARY = re.compile(r"^Binary files .* differ$|^GIT binary patch$")
 _ESCAPED = re.compile(rb"\\([0-7]{3}|.)")
 _CONTROL = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 
@@ -117,6 +121,8 @@ class _Parser:
             self.file(text)
         elif text.startswith("--- ") or text.startswith("+++ "):
             self.rename(_side(text[4:]))
+        elif _BINARY.match(text):
+            self.add(Kind.NOTE, "binary: there are no lines to show")
         elif text and not text.startswith("index "):
             self.add(Kind.NOTE, text)
 
@@ -172,6 +178,25 @@ def parse(text: str) -> Diff:
     return Diff(tuple(parser.rows), tuple(parser.files), len(str(largest)))
 
 
+def joined(parts: Iterable[tuple[str, Diff, str]]) -> Diff:
+    """Diffs one after the other.
+
+    Args:
+        parts: For each what its files' headers say of it, the diff, and a note for its end; empty for none.
+    """
+    rows: list[DiffRow] = []
+    files: list[DiffFile] = []
+    width = 1
+    for name, diff, note in parts:
+        top, first = len(rows), len(files)
+        files += (file._replace(row=file.row + top, part=name) for file in diff.files)
+        rows += (row._replace(file=row.file + first) if row.file >= 0 else row for row in diff.rows)
+        if note:
+            rows.append(DiffRow(Kind.NOTE, f"… {note}", None, len(files) - 1))
+        width = max(width, diff.number_width)
+    return Diff(tuple(rows), tuple(files), width)
+
+
 def _sections(diff: Diff) -> Iterator[tuple[str, list[int]]]:
     """Hunks: path, and the indices of their rows of code."""
     current: list[int] = []
@@ -209,7 +234,9 @@ def row_line(diff: Diff, index: int, width: int, coloured: dict[int, Line]) -> L
             Span(f"  +{file.added}" if file.added else "", Tone.ADDED),
             Span(f"  -{file.removed}" if file.removed else "", Tone.REMOVED),
         )
-        return line(Span(" "), Span(clean(file.path), Tone.GROUP), counts)
+        part = Span(f"{file.part}  " if file.part else "", PART_TONES.get(file.part, Tone.MUTED))
+        room = max(8, width - width_of((part, *counts)) - 2)
+        return line(" ", part, Span(shorten(clean(file.path), room, middle=True), Tone.GROUP), counts)
     if row.kind is Kind.HUNK:
         return (Span(f" {clean(row.text)}", Tone.HUNK),)
     if row.kind is Kind.NOTE:

@@ -1,4 +1,4 @@
-"""Git of a session: changed paths by kind, and the diff against HEAD with syntax colours."""
+"""Git of a session: changed paths by kind, and what differs in the one under the cursor, with syntax colours."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.timer import Timer
 
-from devdeck.live import LiveDeck
-from devdeck.model import Fact, GitFacts
+from devdeck.errors import DeckError
+from devdeck.model import DiffPart, Fact, GitFacts
 from tui.widgets import diff as diffs
 from tui.widgets.framed import Bare
 from tui.widgets.line_view import Facts, LineView, message_lines
@@ -23,7 +23,13 @@ from tui.widgets.spans import Ground, Line, Span, Tone, clean, line, shorten, wr
 from tui.widgets.tab import SessionTab, beside
 
 REFRESH = 1.0
-"""Seconds between two looks at the diff, at least."""
+"""Seconds between two looks at git, at least."""
+REST = 0.06
+"""Seconds that the cursor must rest on a path before its diff is asked for."""
+PATIENCE = 0.3
+"""Seconds for which the diff before stays on screen while another one is read."""
+SMALL = 400
+"""Rows of a diff that is coloured before it is shown; a longer one is shown plain first."""
 
 _CONFLICTS = frozenset({"DD", "AU", "UD", "UA", "DU", "AA", "UU"})
 _WORDS = {
@@ -38,6 +44,10 @@ _WORDS = {
 }
 _KINDS = (("conflicts", "!", Tone.CONFLICT), ("staged", "+", Tone.ADDED), ("changed", "~", Tone.DIRTY),
           ("untracked", "?", Tone.DIRTY))  # fmt: skip
+
+
+PARTS = {"conflicts": "conflict", "staged": "staged", "changed": "not staged", "untracked": "new"}
+"""What the diff calls each kind of change."""
 
 
 class PathRow(NamedTuple):
@@ -76,16 +86,12 @@ class PathList(LineView):
     """Changed paths."""
 
     class Moved(Message):
-        """The cursor is on another path."""
-
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
+        """The cursor is on another path, or on the same one among changes of another kind."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.paths: tuple[PathRow, ...] = ()
-        self._told = ""
+        self._told: PathRow | None = None
 
     def line_count(self) -> int:
         """Headings and paths."""
@@ -106,28 +112,35 @@ class PathList(LineView):
         return line(mark, word, Span(shorten(clean(it.path, 1000), max(4, width - 13), middle=True)))
 
     def show(self, paths: tuple[PathRow, ...]) -> None:
-        """Show paths; the cursor stays on its path."""
-        before = self.current
+        """Show paths; the cursor stays on its path, or where it was when that is gone. That is not told as a move."""
+        before, row = self.current, self.cursor
         self.paths = paths
-        if not paths:
-            self.cursor, self._told = -1, ""
-        else:
-            at = next((i for i, row in enumerate(paths) if row.path == before), -1) if before else -1
-            self.cursor = at if at >= 0 else self.nearest_stop(0, 1)
+        at = self._again(before, row) if paths else -1
+        self._told = paths[at] if at >= 0 else None
+        self.cursor = at
         self.lines_changed()
 
+    def _again(self, before: PathRow | None, row: int) -> int:
+        if before is None:
+            return self.nearest_stop(0, 1)
+        same = [at for at, it in enumerate(self.paths) if it.path == before.path]
+        if same:
+            return next((at for at in same if self.paths[at].kind == before.kind), same[0])
+        at = self.nearest_stop(min(row, len(self.paths) - 1), 1)
+        return at if at >= 0 else self.nearest_stop(len(self.paths) - 1, -1)
+
     @property
-    def current(self) -> str:
-        """Path under the cursor; empty when there is none."""
-        return self.paths[self.cursor].path if self.can_stop_at(self.cursor) else ""
+    def current(self) -> PathRow | None:
+        """The row under the cursor; `None` when there is none."""
+        return self.paths[self.cursor] if self.can_stop_at(self.cursor) else None
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Tell which path the cursor is on."""
+        """Tell when the cursor is on another path."""
         super().watch_cursor(old, new)
-        path = self.current
-        if path and path != self._told:
-            self._told = path
-            self.post_message(self.Moved(path))
+        row = self.current
+        if row is not None and row != self._told:
+            self._told = row
+            self.post_message(self.Moved())
 
 
 class DiffView(LineView):
@@ -145,9 +158,9 @@ class DiffView(LineView):
         self.said: tuple[Line, ...] = ()
         self._width = 0
 
-    def show(self, diff: diffs.Diff) -> None:
-        """Show a diff, plain for now."""
-        self.diff, self.coloured, self.said = diff, {}, ()
+    def show(self, diff: diffs.Diff, coloured: dict[int, Line]) -> None:
+        """Show a diff, with the colours that are known."""
+        self.diff, self.coloured, self.said = diff, coloured, ()
         longest = max((cell_len(row.text[: diffs.MAX_ROWS]) for row in diff.rows), default=0)
         self._width = min(longest, 4_000) + diff.number_width + 5
         self.lines_changed()
@@ -174,13 +187,6 @@ class DiffView(LineView):
     def content_width(self) -> int:
         """The longest line."""
         return self._width
-
-    def go_to(self, path: str) -> bool:
-        """Scroll to a file; returns whether the diff has it."""
-        file = next((file for file in self.diff.files if file.path == path), None)
-        if file is not None:
-            self.scroll_to(y=file.row, x=0, animate=False)
-        return file is not None
 
 
 class GitTab(SessionTab):
@@ -209,7 +215,7 @@ class GitTab(SessionTab):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._asked: Fact[GitFacts] | None = None
-        self._text: str | None = None
+        self._shown: tuple[PathRow, tuple[DiffPart, ...]] | None = None
         self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -232,10 +238,9 @@ class GitTab(SessionTab):
     def apply(self, session_changed: bool) -> None:
         """Show the facts at once; ask for status and diff when git was looked at anew."""
         if session_changed:
-            self._asked = self._text = None
+            self._asked = None
             self._show_paths(())
-            self.view.scroll_home(animate=False)
-            self.view.say(message_lines("… reading git") if self.state else message_lines("No session selected"))
+            self._say(message_lines("… reading git") if self.state else message_lines("No session selected"))
         self.render_facts()
         if self.state is None or self.state.git == self._asked or self._due is not None:
             return
@@ -260,43 +265,72 @@ class GitTab(SessionTab):
             return
         self._asked = self.state.git
         if self.state.session.members:
-            self.view.say(message_lines("Each repository has changes of its own", "→ in the list opens the workspace."))
+            self._say(message_lines("Each repository has changes of its own", "→ in the list opens the workspace."))
             return
+        self.fetch("git", lambda deck, session_id: deck.status_lines(session_id), self._use)
 
-        async def ask(deck: LiveDeck, session_id: str) -> tuple[Sequence[tuple[str, str]], str, diffs.Diff | None]:
-            status, text = await asyncio.gather(deck.status_lines(session_id), deck.diff(session_id))
-            return status, text, None if text == self._text else await asyncio.to_thread(diffs.parse, text)
-
-        self.fetch("git", ask, self._use)
-
-    def _use(self, answer: tuple[Sequence[tuple[str, str]], str, diffs.Diff | None]) -> None:
-        status, text, diff = answer
-        self._text = text
+    def _use(self, status: Sequence[tuple[str, str]]) -> None:
         self._show_paths(path_rows(status))
-        if diff is None:
-            return
-        if diff.rows:
-            self.view.show(diff)
-            self._colour_later(diff)
-        elif status:
-            self.view.say(message_lines("No diff against HEAD", "Only new files, which git does not follow yet."))
+        if self.paths.current is None:
+            self.workers.cancel_group(self, "git-diff")
+            self._say(message_lines("✓ Clean", "Nothing differs from HEAD.", tone=Tone.PASSED))
         else:
-            self.view.say(message_lines("✓ Clean", "Nothing differs from HEAD.", tone=Tone.PASSED))
+            self._follow(0.0)
 
-    def _colour_later(self, diff: diffs.Diff) -> None:
+    def _follow(self, rest: float) -> None:
+        """Show what differs in the path under the cursor, when the cursor has rested there; what was asked before ends.
+
+        The diff before stays until the new one is there, or until that has kept the user waiting.
+        """
+        row, deck, session_id = self.paths.current, self.deck, self.session_id
+        if row is None or deck is None or session_id is None:
+            return
+        wanted, asked, session = row, deck, session_id
+
         async def work() -> None:
-            coloured = await asyncio.to_thread(diffs.colour, diff)
-            if self.view.diff is diff:
-                self.view.coloured = coloured
-                self.view.lines_changed()
+            await asyncio.sleep(rest)
+            reading = asyncio.ensure_future(asked.diff(session, wanted.path))
+            try:
+                done, _ = await asyncio.wait({reading}, timeout=PATIENCE)
+                if not done and (self._shown is None or self._shown[0] != wanted):
+                    self._say(message_lines(f"… reading {clean(wanted.path, 300)}"))
+                await self._show_diff(wanted, await reading)
+            except DeckError as error:
+                self._say(message_lines(f"✗ {error.message}", error.hint, tone=Tone.ERROR))
+            finally:
+                reading.cancel()
 
-        self.begin("git-colour", work)
+        self.begin("git-diff", work)
+
+    async def _show_diff(self, row: PathRow, parts: tuple[DiffPart, ...]) -> None:
+        """Show a path's parts, that of the row first."""
+        if self._shown == (row, parts):
+            return
+        ordered = sorted(parts, key=lambda part: part.kind != row.kind)
+        diff = await asyncio.to_thread(_read, ordered)
+        small = len(diff.rows) <= SMALL
+        coloured = await asyncio.to_thread(diffs.colour, diff) if small else {}
+        if self._shown is None or self._shown[0] != row:
+            self.view.scroll_to(0, 0, animate=False)
+        self._shown = (row, parts)
+        if not diff.rows:
+            self.view.say(message_lines("Nothing differs here any more"))
+            return
+        self.view.show(diff, coloured)
+        if not small:
+            self.view.coloured = await asyncio.to_thread(diffs.colour, diff)
+            self.view.lines_changed()
+
+    def _say(self, lines: tuple[Line, ...]) -> None:
+        """A message in place of a diff."""
+        self._shown = None
+        self.view.scroll_to(0, 0, animate=False)
+        self.view.say(lines)
 
     def problem(self, message: str, hint: str) -> None:
         """Show it in place of the diff."""
-        self._text = None
         self._show_paths(())
-        self.view.say(message_lines(f"✗ {message}", hint, tone=Tone.ERROR))
+        self._say(message_lines(f"✗ {message}", hint, tone=Tone.ERROR))
 
     def _show_paths(self, paths: tuple[PathRow, ...]) -> None:
         self.set_class(not paths, "-none")
@@ -314,11 +348,14 @@ class GitTab(SessionTab):
         self.set_class(beside(event.size), "-beside")
 
     def on_path_list_moved(self, event: PathList.Moved) -> None:
-        """Scroll the diff to the path."""
+        """The diff follows."""
         event.stop()
-        # After the layout that new paths or a new diff ask for: before it the view may not scroll that far.
-        self.call_after_refresh(self.view.go_to, event.path)
+        self._follow(REST)
 
     def action_file(self, step: int) -> None:
         """To the next or previous changed path."""
         self.paths.move(step)
+
+
+def _read(parts: Sequence[DiffPart]) -> diffs.Diff:
+    return diffs.joined((PARTS.get(part.kind, part.kind), diffs.parse(part.text), part.note) for part in parts)
