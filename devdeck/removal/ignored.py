@@ -32,7 +32,7 @@ class Ignored(msgspec.Struct, frozen=True):
     path: str
     """Relative to the worktree."""
     size: int
-    """Bytes on disk; at least that much when it was not looked at completely."""
+    """Bytes, as `measure` counts them; at least that much when it was not looked at completely."""
     remade: bool
     """Whether a tool makes it again."""
     droppable: bool

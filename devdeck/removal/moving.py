@@ -21,6 +21,9 @@ import msgspec
 from devdeck.errors import DeckError
 from devdeck.text import one_line
 
+_HOLES = 2**20
+"""Bytes of a file from which on holes in it are looked for: some file systems tell late, or not, what a small one has."""
+
 
 def move(source: str, target: str, key: str) -> None:
     """Move a file or folder. May be called again after it was cut off anywhere; then it goes on.
@@ -225,7 +228,8 @@ class Extent(msgspec.Struct, frozen=True):
     """How much a file or folder holds."""
 
     size: int
-    """Bytes on disk, what is hard-linked several times counted once."""
+    """Bytes in its files, as `ls -l` shows them: no blocks, no folders; what is hard-linked several times counts once,
+    holes in large files don't count."""
     files: int
     repository: bool
     """Whether there is a git repository in it."""
@@ -259,8 +263,8 @@ def measure(path: str, *, entries: int = 1_000_000, seconds: float = 10.0) -> Ex
             if (found.st_dev, found.st_ino) in linked:
                 continue
             linked.add((found.st_dev, found.st_ino))
-        size += found.st_blocks * 512
         if not stat.S_ISDIR(found.st_mode):
+            size += _content(found)
             files += 1
             continue
         with suppress(OSError):
@@ -270,11 +274,17 @@ def measure(path: str, *, entries: int = 1_000_000, seconds: float = 10.0) -> Ex
     return Extent(size, files, repository, complete=True)
 
 
+def _content(found: os.stat_result) -> int:
+    """Bytes in a file. Disks of machines are files of many empty gigabytes, for which no other work should go."""
+    return min(found.st_size, max(found.st_blocks * 512, _HOLES))
+
+
 def size_words(size: int) -> str:
-    """A size in words: `812 MB`, `1.4 GB`."""
-    value, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
+    """A size in words, with the units of the settings, which count in 1024: `812 MiB`, `1.4 GiB`, `1 byte`."""
+    value, unit = float(size), "byte" if size == 1 else "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
             break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "bytes" or value >= 10 else f"{value:.1f} {unit}"
+        value, unit = value / 1024, larger
+    whole = unit.startswith("byte") or value >= 10 or value == int(value)
+    return f"{value:.0f} {unit}" if whole else f"{value:.1f} {unit}"

@@ -198,13 +198,29 @@ def test_measuring_is_bounded(tmp_path: Path) -> None:
     assert whole.complete
     assert not whole.repository
     assert whole.files == 21
-    assert 20 * 5000 <= whole.size < 20 * 5000 + 25 * 4096 + 20 * 4096
+    assert whole.size == 20 * 5000 + len(str(tmp_path))
     assert not measure(str(tmp_path), entries=5).complete
     (tmp_path / "in/.git").mkdir(parents=True)
     assert measure(str(tmp_path)).repository
     assert measure(str(tmp_path / "nothing")).size == 0
 
 
+def test_a_tiny_file_is_as_large_as_its_content(tmp_path: Path) -> None:
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/er/x").write_bytes(b"abc")
+    assert measure(str(tmp_path)).size == 3
+    assert measure(str(tmp_path / "deep/er/x")).size == 3
+
+
+def test_holes_in_large_files_do_not_count(tmp_path: Path) -> None:
+    with (tmp_path / "disk.img").open("wb") as file:
+        file.truncate(50 * 2**30)
+    if (tmp_path / "disk.img").stat().st_blocks > 2**20:
+        pytest.skip("this file system stores holes")
+    assert measure(str(tmp_path)).size == 2**20
+
+
 def test_sizes_in_words() -> None:
-    words = [size_words(size) for size in (0, 999, 1000, 812_000_000, 1_400_000_000, 10**15)]
-    assert words == ["0 bytes", "999 bytes", "1.0 kB", "812 MB", "1.4 GB", "1000 TB"]
+    sizes = (0, 1, 999, 1024, 1500, 512 * 2**20, int(1.4 * 2**30), 10 * 2**30, 10**15)
+    words = ["0 bytes", "1 byte", "999 bytes", "1 KiB", "1.5 KiB", "512 MiB", "1.4 GiB", "10 GiB", "909 TiB"]
+    assert [size_words(size) for size in sizes] == words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,12 +14,14 @@ import pytest
 
 from backends.tmux.server import TmuxServer
 from devdeck import doctor
+from devdeck.cli.main import _run
 from devdeck.deck import Deck
 from devdeck.errors import DeckError, Refused
 from devdeck.git.trash import Where
 from devdeck.initialization.setup import Setups
 from devdeck.model import OperationState
 from devdeck.removal import ignored
+from devdeck.removal.moving import size_words
 from devdeck.removal.trash import Retention
 from devdeck.store import Busy
 from tests.devdeck.removal.removal_support import branches, hidden, listed, make_session, world
@@ -105,6 +108,35 @@ def test_ignored_files_over_the_limit_are_named_and_dropped(deck: Deck, reposito
     deck.history.undo()
     assert (place / ".env").read_text() == "SECRET=1\n"
     assert not (place / "node_modules").exists()
+
+
+def test_sizes_are_those_that_a_user_knows(deck: Deck, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """C26: plan, list and document count the same, as `ls -l` does."""
+    commit(repository, {".gitignore": "*.log\n"}, "ignore")
+    deck.trash.retention = Retention(ignored_limit=600)
+    session = make_session(deck, repository, "one")
+    place = Path(session.worktree)
+    write(place, {"x.log": "abc", "y.log": "y" * 500})
+    assert deck.removing.plan(session).notes[0] == "ignored files: y.log 500 bytes, x.log 3 bytes"
+    write(place, {"z.log": "z" * 97})
+    assert deck.removing.plan(session).risks == ()
+    notes = deck.removing.plan(session).notes
+    write(place, {"w.log": "w"})
+    assert [note for note in notes if note.startswith("not kept")] == []
+    over = deck.removing.plan(session)
+    assert over.risks == ("ignored files over the trash's limit would be deleted for good: y.log 500 bytes",)
+    assert "not kept: y.log 500 bytes (over the limit of 600 bytes of ignored files)" in over.notes
+    for name in ("w.log", "y.log", "z.log"):
+        (place / name).unlink()
+    files = sum(path.lstat().st_size for path in place.rglob("*") if not path.is_dir() and path.name != ".git")
+    deck.removing.remove(session)
+    entry = deck.trash.find("one")
+    kept = [path for path in (deck.paths.trash / entry.id).rglob("*") if not path.is_dir()]
+    assert entry.size == sum(path.lstat().st_size for path in kept) >= files
+    assert _run(["trash", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trash"][0]["size"] == entry.size
+    assert _run(["trash"]) == 0
+    assert size_words(entry.size) in capsys.readouterr().out
 
 
 def test_what_no_tool_makes_again_is_not_dropped_without_force(deck: Deck, repository: Path) -> None:
