@@ -50,7 +50,7 @@ async def test_tab(make_deck: MakeDeck, snapshots: Snapshots, size: tuple[int, i
         await it.until(lambda: it.main.detail.border_title == label)
         it.main.performer.perform(f"tab.{tab}")
         await it.until(lambda: it.main._scope() == ("sessions" if tab in GLANCED else tab))
-        wanted = "price * count" if tab == "git" else WAIT_FOR[tab]
+        wanted = "remember(user)" if tab == "git" else WAIT_FOR[tab]
         await it.until(lambda: wanted in it.text() or size == (80, 24))
         if tab == "git":
             await it.until(lambda: it.main.detail.tab("git").view.coloured)  # type: ignore[attr-defined]

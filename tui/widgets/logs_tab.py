@@ -105,6 +105,7 @@ class LogsTab(SessionTab):
             self.query_one("#logs-nothing", Words).put(self._nothing())
             return
         self._draw_jobs(job)
+        self.pane.empty = silence(job)
         if self._on_screen != (job.id, job.running):
             self._on_screen = (job.id, job.running)
             self.pane.show(job.log, title=f"{rows.job_name(job)} · {job.verdict}", live=job.running)
@@ -241,6 +242,19 @@ def job_chip(job: Job, shown: bool, now: float) -> Line:
         Span(f" {words}" if words else "", Tone.MUTED),
         " ",
     )
+
+
+def silence(job: Job) -> str:
+    """What is said in place of the log of a job that printed nothing."""
+    if job.running:
+        return "No output yet"
+    took = f" · after {rows.span_of_time(job.duration)}" if job.duration is not None else ""
+    why = f" · {job.reason}" if job.reason else ""
+    if job.state is JobState.LOST:
+        return f"No output, and how it ended is not known{why}"
+    if job.skipped or job.started_at is None:
+        return f"No output: it was {'skipped' if job.skipped else 'not started'}{why}"
+    return f"Ended without output · {job.verdict}{took}{why}"
 
 
 def headings_of(result: TestResult) -> Sequence[str]:
