@@ -37,6 +37,7 @@ from devdeck.jobs.files import (
     Waiting,
     read_result,
     read_spec,
+    read_started,
     runner_argv,
     write_result,
     write_spec,
@@ -178,6 +179,8 @@ class Driver:
             process.terminate()
         try:
             try:
+                if item.timeout is not None:
+                    _await_start(process, directory)
                 process.wait(item.timeout)
             except subprocess.TimeoutExpired:
                 lifecycle.stop(job_of(directory), grace=STOP_GRACE, time_given=item.timeout)
@@ -189,6 +192,13 @@ class Driver:
         finally:
             with self._lock:
                 del self._running[item.directory]
+
+
+def _await_start(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """Wait until a runner has started its command, or has ended: a time-out is for the command alone."""
+    deadline = time.monotonic() + lifecycle.START_LIMIT
+    while process.poll() is None and read_started(directory) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def job_of(directory: Path) -> Job:
