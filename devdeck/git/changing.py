@@ -39,11 +39,14 @@ def patiently(root: str, *args: str, timeout: float = 60.0) -> str:
 
     Only for commands that change nothing when they can't have a lock. Args and errors as in `change`.
     """
-    deadline, pause = time.monotonic() + PATIENCE, 0.02
+    deadline: float | None = None
+    pause = 0.02
     while True:
         try:
             return change(root, *args, timeout=timeout)
         except DeckError as error:
+            if deadline is None:
+                deadline = time.monotonic() + PATIENCE  # from the first failure on, however long that took to come
             if not is_momentary(error.message) or time.monotonic() > deadline:
                 raise
         time.sleep(pause)

@@ -261,11 +261,14 @@ def _get(root: str, calls: Mapping[str, Sequence[str]], timeout: float, doing: s
     A fetch also looks at the worktrees that others are just making, and fails when it sees a half of one.
     """
     errors: dict[str, DeckError | None] = {}
-    deadline, pause = time.monotonic() + PATIENCE, 0.05
+    deadline: float | None = None
+    pause = 0.05
     while True:
         with ExitStack() as files:
             done = _run(files, root, calls, timeout, lambda who: f"{doing} {who}")
             errors.update({name: call.error(timeout) for name, call in done.items()})
+        if deadline is None:
+            deadline = time.monotonic() + PATIENCE  # from the first failure on: a fetch alone may take longer
         calls = {name: calls[name] for name in done if (error := errors[name]) and is_momentary(error.message)}
         if not calls or time.monotonic() > deadline:
             return errors

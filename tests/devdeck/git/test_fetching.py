@@ -7,6 +7,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from devdeck.git import fetching
 from devdeck.git.fetching import ask, fetch_news, fetch_ref
 from tests.devdeck.remote_support import publish, push, silent_server
 from tests.git_support import make_repository, run_git
-from tests.support import has_ended, until
+from tests.support import Clock, has_ended, until
 
 HEAD_OF = "refs/heads/topic"
 
@@ -40,6 +41,21 @@ def calls_to(words: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def time_is_over_when_answered(monkeypatch: pytest.MonkeyPatch, remote: str) -> None:
+    """Time-outs end as soon as the call to this remote has ended."""
+    answered = threading.Event()
+    real = fetching._Call.ended
+
+    def ended(call: fetching._Call) -> bool:
+        done = real(call)
+        if done and remote in call.args:
+            answered.set()
+        return done
+
+    monkeypatch.setattr(fetching._Call, "ended", ended)
+    monkeypatch.setattr(fetching, "time", Clock(answered.is_set))
 
 
 def test_asking_changes_nothing(repository: Path, bare: Path, tmp_path: Path) -> None:
@@ -72,25 +88,32 @@ def test_one_reference_is_fetched_and_nothing_else(repository: Path, bare: Path,
         fetch_ref(str(repository), "origin", "refs/pull/8/head", "refs/remotes/origin/x")
 
 
-def test_a_remote_that_hangs_is_left_with_everything_that_it_started(repository: Path, bare: Path) -> None:
+def test_a_remote_that_hangs_is_left_with_everything_that_it_started(
+    repository: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """C08."""
     with silent_server() as url:
         run_git(repository, "remote", "add", "slow", url)
-        answers = ask(str(repository), ["origin", "slow"], [HEAD_OF, "refs/heads/main"], timeout=1.0)
+        with monkeypatch.context() as patch:
+            time_is_over_when_answered(patch, "origin")
+            answers = ask(str(repository), ["origin", "slow"], [HEAD_OF, "refs/heads/main"], timeout=1.0)
         assert "no answer within 1 s" in answers["slow"].error
         assert answers["origin"].refs
         with pytest.raises(DeckError) as caught:
             fetch_ref(str(repository), "slow", HEAD_OF, "refs/remotes/slow/topic", timeout=0.5)
         assert caught.value.code == "timeout"
-        failed = fetch_news(str(repository), ["origin", "slow"], timeout=1.5)
+        with monkeypatch.context() as patch:
+            time_is_over_when_answered(patch, "origin")
+            failed = fetch_news(str(repository), ["origin", "slow"], timeout=1.5)
         assert set(failed) == {"slow"}
-        assert calls_to(url) == []
+        until(lambda: calls_to(url) == [])
 
 
 def test_who_listens_is_told_of_a_wait_once_and_of_who_is_waited_for(
     repository: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "SILENCE", 0.2)
+    monkeypatch.setattr(fetching, "time", Clock(by_sleep=True))
     with silent_server() as url:
         run_git(repository, "remote", "add", "slow", url)
         told: list[str] = []
@@ -106,15 +129,23 @@ def test_who_listens_is_told_of_a_wait_once_and_of_who_is_waited_for(
         assert len(told) == 3  # nobody listens any more
 
 
-def test_an_answer_that_comes_at_once_is_not_told_of(repository: Path, bare: Path) -> None:
+def test_an_answer_that_comes_at_once_is_not_told_of(
+    repository: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
+    monkeypatch.setattr(fetching, "time", Clock())
     with fetching.telling(told.append):
         fetch_ref(str(repository), "origin", "refs/heads/main", "refs/remotes/origin/main")
     assert told == []
 
 
-def test_a_worktree_that_is_just_being_made_is_waited_for(repository: Path, bare: Path, tmp_path: Path) -> None:
-    """Another git at work: its worktree's files are there, and empty for a moment."""
+def test_a_worktree_that_is_just_being_made_is_waited_for(
+    repository: Path, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another git at work: its worktree's files are there, and empty for a moment. Also when a fetch takes long."""
+    real = fetching._run
+    clock = Clock()
+    monkeypatch.setattr(fetching, "time", clock)
     oid = push(bare, "refs/heads/topic", tmp_path / "scratch", {"x": "1\n"})
     run_git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "place"))
     for name in ("HEAD", "commondir"):
@@ -123,10 +154,20 @@ def test_a_worktree_that_is_just_being_made_is_waited_for(repository: Path, bare
         half.write_bytes(b"0123456789" * 4 if name == "HEAD" else b"")
         with pytest.raises(AssertionError, match="worktrees/place"):
             run_git(repository, "fetch", "-q", "origin", f"refs/heads/topic:refs/heads/{name.lower()}-plain")
-        timer = threading.Timer(0.3, half.write_bytes, (whole,))
-        timer.start()
+        fetches: list[int] = []
+
+        def made_meanwhile(
+            *arguments: Any, half: Path = half, whole: bytes = whole, fetches: list[int] = fetches
+        ) -> dict[str, fetching._Call]:
+            done = real(*arguments)
+            fetches.extend(call.process.returncode for call in done.values())
+            half.write_bytes(whole)
+            clock.now += 60.0
+            return done
+
+        monkeypatch.setattr(fetching, "_run", made_meanwhile)
         fetch_ref(str(repository), "origin", "refs/heads/topic", f"refs/remotes/origin/{name}")
-        timer.join()
+        assert [status == 0 for status in fetches] == [False, True]
         assert run_git(repository, "rev-parse", f"refs/remotes/origin/{name}").strip() == oid
 
 
@@ -137,19 +178,20 @@ def test_enough_is_enough(repository: Path, bare: Path) -> None:
             str(repository), ["origin", "slow"], ["refs/heads/main"], timeout=60.0, enough=lambda found: bool(found)
         )
         assert set(answers) == {"origin"}
-        assert calls_to(url) == []
+        until(lambda: calls_to(url) == [])
 
 
-def test_what_a_remote_starts_is_ended_too(repository: Path, tmp_path: Path) -> None:
+def test_what_a_remote_starts_is_ended_too(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A remote's program, as ssh would be, and what that starts."""
-    program = tmp_path / "upload"
-    program.write_text(f"#!/bin/sh\nsleep 300.25 & echo $! > {tmp_path}/pid\nwait\n")
+    program, pids = tmp_path / "upload", tmp_path / "pid"
+    program.write_text(f"#!/bin/sh\nsleep 300.25 & echo $! > {pids}.new\nmv {pids}.new {pids}\nwait\n")
     program.chmod(0o755)
     run_git(repository, "remote", "add", "odd", str(make_repository(tmp_path / "other")))
     run_git(repository, "config", "remote.odd.uploadpack", str(program))
+    monkeypatch.setattr(fetching, "time", Clock(pids.exists))
     answer = ask(str(repository), ["odd"], ["refs/heads/main"], timeout=3.0)["odd"]
     assert "no answer" in answer.error
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(pids.read_text())
     until(lambda: has_ended(pid))  # killed, and the kernel ends it when it gets to it
 
 
