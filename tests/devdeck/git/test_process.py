@@ -9,7 +9,7 @@ from devdeck.errors import DeckError, Missing, NotFound, UsageError
 from devdeck.git import process as processes
 from devdeck.git.process import git, git_async
 from tests.git_support import make_repository, run_git
-from tests.support import auntil, until
+from tests.support import Clock, auntil, until
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ids = tmp_path / "ids"
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\nsleep 300 &\necho $$ $! > {ids}.new\nmv {ids}.new {ids}\nwait\n")
+    program.write_text(f"#!/bin/sh\nsleep 300 &\necho $$ $! > {ids}.new\nmv {ids}.new {ids}\necho ready\nwait\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     return ids
@@ -90,17 +90,31 @@ async def test_errors_by_kind(repository: Path, tmp_path: Path, monkeypatch: pyt
     await both(Missing, repository, "status")
 
 
-def test_a_time_out_kills_the_whole_group(tmp_path: Path, slow: Path) -> None:
+def test_a_time_out_kills_the_whole_group(tmp_path: Path, slow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The time is over when git and its child are there, however long that takes; what git prints then wakes the reader.
+    monkeypatch.setattr(processes, "time", Clock(slow.exists))
     with pytest.raises(DeckError) as error:
-        git(tmp_path, "status", timeout=1.0)
+        git(tmp_path, "status", timeout=60.0)
     assert error.value.code == "timeout"
-    assert "longer than 1 s" in error.value.message
+    assert "longer than 60 s" in error.value.message
     until(lambda: gone(slow))
 
 
-async def test_a_time_out_of_the_asynchronous_call_too(tmp_path: Path, slow: Path) -> None:
+def test_a_time_out_comes_by_itself(tmp_path: Path, slow: Path) -> None:
+    with pytest.raises(DeckError, match=r"longer than 0\.3 s"):
+        git(tmp_path, "status", timeout=0.3)
+
+
+async def test_a_time_out_of_the_asynchronous_call_too(
+    tmp_path: Path, slow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = asyncio.create_task(git_async(tmp_path, "status", timeout=60.0))
+    await auntil(slow.exists)
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + 1000.0)
     with pytest.raises(DeckError) as error:
-        await git_async(tmp_path, "status", timeout=1.0)
+        await call
     assert error.value.code == "timeout"
     await auntil(lambda: gone(slow))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -139,13 +140,28 @@ def test_old_pythons_are_refused(worktree: Path, tmp_path: Path) -> None:
     assert "(Python 3.6.15) is too old" in error.message
 
 
-def test_an_interpreter_that_hangs_is_killed_with_its_children(worktree: Path, tmp_path: Path) -> None:
-    python = script(tmp_path / "slow", "python3", "sleep 600 & echo $! > child; wait") / "python3"
-    with pytest.raises(DeckError, match="no answer within") as caught:
-        ask_interpreter(str(python), "pytest", cwd=worktree, env={"PATH": os.environ["PATH"]}, timeout=1.0)
+def test_an_interpreter_that_hangs_is_killed_with_its_children(
+    worktree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = worktree / "child"
+    python = (
+        script(tmp_path / "slow", "python3", "sleep 600 & echo $! > child.new; mv child.new child; wait") / "python3"
+    )
+
+    class Started(subprocess.Popen[bytes]):
+        """Its time begins to count when it has its child, however slow the machine is."""
+
+        def wait(self, timeout: float | None = None) -> int:
+            until(child.exists)
+            return super().wait(timeout)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("devdeck.testing.probe.subprocess.Popen", Started)
+        with pytest.raises(DeckError, match="no answer within") as caught:
+            ask_interpreter(str(python), "pytest", cwd=worktree, env={"PATH": os.environ["PATH"]}, timeout=0.1)
     assert caught.value.code == "timeout"
-    child = int((worktree / "child").read_text())
-    until(lambda: has_ended(child))
+    pid = int(child.read_text())
+    until(lambda: has_ended(pid))
 
 
 def test_output_that_does_not_end_is_bounded(worktree: Path) -> None:
