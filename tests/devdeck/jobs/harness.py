@@ -34,6 +34,8 @@ class Window:
     def __init__(self, argv: tuple[str, ...], size: tuple[int, int] = (24, 80), drain: bool = True) -> None:
         self.master, self.slave = os.openpty()
         termios.tcsetwinsize(self.slave, size)
+        self.modes = termios.tcgetattr(self.slave)
+        """How the terminal was before the runner had it."""
         self.output = bytearray()
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", ADOPT_TERMINAL, *argv],
