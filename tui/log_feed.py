@@ -13,7 +13,7 @@ from devdeck.errors import DeckError
 from devdeck.logs.index import ChangeKind, Line
 from devdeck.logs.reader import INDEX_SLICE, LogReader, Progress
 
-GROWING_EVERY = 0.055
+GROWING_EVERY = 0.045
 """Seconds between two looks at a log that just grew; each is at most one repaint."""
 LIVE_EVERY = 0.15
 """… at a live log that is quiet."""

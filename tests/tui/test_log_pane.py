@@ -309,13 +309,29 @@ async def test_numbers_can_be_switched_off(log: Path) -> None:
         assert text_rows(pane)[-1].split() == ["100", "line", "100"]
 
 
+async def test_the_screen_shows_what_the_mouse_finds(tmp_path: Path) -> None:
+    """Rows that are drawn know nothing of places in a line; those that the mouse asks about do."""
+    path = tmp_path / "a.log"
+    path.write_text("\x1b[31mred\x1b[0m and plain\n" + "x" * 200 + "\nERROR: bad\n")
+    async with running(path) as (pane, _):
+        pane.wrap = True
+        drawn = pane.render_lines(pane.size.region)
+        found = [pane.render_line(y) for y in range(pane.size.height)]
+        assert [strip.text for strip in drawn] == [strip.text for strip in found]
+        assert {strip.cell_length for strip in drawn} == {pane.size.width - 1}
+        assert not any(segment.style.meta for strip in drawn for segment in strip if segment.style)
+        places = [segment.style.meta.get("offset") for segment in found[1] if segment.style]
+        assert (0, 1) in places
+        assert "x" * 200 in "".join(row[8:] for row in (strip.text for strip in drawn[1:6]))
+
+
 async def test_sideways(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"0123456789" * 20 + b"\r\n" + "漢字".encode() * 60 + b"\r\n")
     async with running(path) as (pane, pilot):
         await pilot.press("right")
         assert text_rows(pane)[0][8:].startswith("8901234567")
-        assert pane.render_line(1).cell_length == pane.size.width
+        assert pane.render_line(1).cell_length == pane.size.width - 1  # the last column is the scroll bar's
         await pilot.press(*["right"] * 20)
         assert text_rows(pane)[0].endswith("789")
         await pilot.press(*["left"] * 25)
@@ -525,21 +541,6 @@ async def test_removal_closes_the_file(log: Path) -> None:
         await pane.remove()
         await auntil(lambda: feed.reader.index.pread(0, 1) == b"")
         await pilot.pause()
-
-
-async def test_status_messages(log: Path) -> None:
-    statuses = []
-
-    def note(message: Message) -> None:
-        if isinstance(message, LogPane.StatusChanged):
-            statuses.append(message.status)
-
-    async with running(log, messages=note) as (pane, pilot):
-        await pilot.press("g")
-        await auntil(lambda: statuses and not statuses[-1].following)
-        assert statuses[-1] == pane.status
-        assert LogPane.StatusChanged.handler_name == "on_log_pane_status_changed"
-        assert LogPane.LocationChosen.handler_name == "on_log_pane_location_chosen"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ class Look(msgspec.Struct, frozen=True):
     selection: tuple[int, int] | None = None
     """Selected characters of the line; an end of -1 means its end."""
     query: Query | None = None
+    places: bool = False
+    """Whether each piece of text knows its place in the line, for the mouse; what goes to the screen need not."""
 
     @property
     def gutter(self) -> int:
@@ -56,11 +58,14 @@ class RowPainter:
 
     Args:
         style_of: Gives the style of a name such as `failure` (component class `log--failure`).
+        shown: What the terminal makes of a style, such as one without colours; see `LogView`.
     """
 
-    def __init__(self, style_of: Callable[[str], Style]) -> None:
+    def __init__(self, style_of: Callable[[str], Style], shown: Callable[[Style], Style] | None = None) -> None:
         self._style_of = style_of
+        self._shown = shown
         self._styles: dict[str, Style] = {}
+        self._shown_styles: LRUCache[Style, Style] = LRUCache(512)
         self._palette: Sequence[str] = TERMINAL_PALETTE
         self._rows: LRUCache[tuple[int, Look], list[Strip]] = LRUCache(CACHED_LINES)
 
@@ -73,6 +78,7 @@ class RowPainter:
         """Forget everything drawn: the lines or the theme are others now."""
         self._rows.clear()
         self._styles.clear()
+        self._shown_styles.clear()
         self._palette = palette or self._palette
 
     def style(self, name: str) -> Style:
@@ -84,7 +90,16 @@ class RowPainter:
 
     def blank(self, width: int) -> Strip:
         """An empty row."""
-        return Strip.blank(width, self.style("base"))
+        return Strip.blank(width, self.shown(self.style("base")))
+
+    def shown(self, style: Style) -> Style:
+        """What goes to the screen instead of a style."""
+        if self._shown is None:
+            return style
+        found = self._shown_styles.get(style)
+        if found is None:
+            found = self._shown_styles[style] = self._shown(style)
+        return found
 
     def text(self, line: Line) -> str:
         """The text of a line as it is drawn, a note about its cut end included."""
@@ -129,10 +144,12 @@ class RowPainter:
         strips = []
         for index, (start, end) in enumerate(pieces):
             segments = self._gutter(line, mark, look, base, index == 0)
-            segments += cut_runs(text, runs, start, end, position)
+            segments += cut_runs(text, runs, start, end, position if look.places else None)
             used = sum(segment.cell_length for segment in segments)
             if used < look.width:
                 segments.append(Segment(" " * (look.width - used), base))
+            if not look.places:
+                segments = [Segment(piece.text, self.shown(piece.style or base)) for piece in segments]
             strip = Strip(segments, max(used, look.width))
             strips.append(strip if used <= look.width else strip.crop(0, look.width))
         return strips
@@ -178,17 +195,19 @@ def overlay(runs: list[Run], start: int, end: int, style: Style) -> list[Run]:
     return result
 
 
-def cut_runs(text: str, runs: list[Run], start: int, end: int, position: int) -> list[Segment]:
+def cut_runs(text: str, runs: list[Run], start: int, end: int, position: int | None) -> list[Segment]:
     """Segments of the characters from `start` to `end`, each with its offset for the selection by mouse.
 
-    Offsets are what `Strip.apply_offsets` gives; here they cost no strip more (a strip makes seven caches).
+    Offsets are what `Strip.apply_offsets` gives; here they cost no strip more (a strip makes seven caches). Without a
+    `position` there are none: each is another style, to be put together and written out by itself.
     """
     segments = []
     for first, last, style in runs:
         if first < end and last > start:
             begin = max(first, start)
-            offset = Style.from_meta({"offset": (begin, position)})
-            segments.append(Segment(text[begin : min(last, end)], style + offset))
+            if position is not None:
+                style += Style.from_meta({"offset": (begin, position)})
+            segments.append(Segment(text[begin : min(last, end)], style))
     return segments
 
 

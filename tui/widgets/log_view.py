@@ -1,13 +1,15 @@
 """The lines of a log on screen: which are in view, how they are drawn, and the keys and the wheel that move them.
 
 Lines are drawn straight from the file (`tui.log_feed`), so memory does not grow with the log. Nothing is laid out but
-the rows in view; the last row says what is shown.
+the rows in view; the last row says what is shown. While a log is followed every row is another one in each frame, so
+rows go to the screen as they are painted, past Textual's cache of padded and filtered lines.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,10 +19,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
-from textual.message import Message
+from textual.filter import LineFilter
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -37,6 +40,10 @@ SIDE_STEP = 8
 
 Place = tuple[int, int]
 """A row: the line counted from 0, and which of its wrapped rows."""
+Rows = list[tuple[int, Strip]]
+"""Rows on screen, each with the line that it belongs to."""
+Thumb = tuple[int, int]
+"""Where the thumb of a scroll bar begins and ends, in eighths of a row."""
 
 
 class LogView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -98,30 +105,14 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     empty: reactive[str] = reactive("No log yet", init=False)
     """What is said when there is nothing to show. Plain text."""
 
-    class StatusChanged(Message, namespace="log_pane"):
-        """The status is another one than before."""
-
-        def __init__(self, pane: LogView, status: LogStatus) -> None:
-            super().__init__()
-            self.pane = pane
-            self.status = status
-
-        @property
-        def control(self) -> LogView:
-            """The pane."""
-            return self.pane
-
-        def can_replace(self, message: Message) -> bool:
-            """A newer status of the same pane makes the older one worthless."""
-            return isinstance(message, LogView.StatusChanged) and message.pane is self.pane
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._painter = RowPainter(self._component_style)
+        self._painter = RowPainter(self._component_style, self._filtered)
+        self._filters: Sequence[LineFilter] = ()
         self._palette: Sequence[str] | None = None
         self._log_title = ""
-        self._placing = False
         self._visible = False
+        self._thumb: Thumb | None = None
         self._status = LogStatus()
         self._feed: LogFeed | None = None
         self._forget()
@@ -133,7 +124,8 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor: int | None = None
         self._paused_at = 0
         self._query: Query | None = None
-        self._screen_rows: list[tuple[int, Strip]] | None = None
+        self._screen_rows: Rows | None = None
+        self._mouse_rows: Rows | None = None
         self._painter.clear()
         self._clear_text_selection()
         self.set_reactive(LogView.following, True)
@@ -229,13 +221,18 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """Rows for lines; the last row of the pane is its status."""
         return max(1, self.size.height - 1)
 
+    @property
+    def _width(self) -> int:
+        """Cells of a row: the last column is the scroll bar's."""
+        return max(1, self.size.width - self.scrollbar_size_vertical)
+
     def _look(self) -> Look:
         digits = (
             max(3, len(str(max(self._lines, 1))))
             if self.numbers and self._feed is not None and not self._feed.tail
             else 0
         )
-        return Look(self.size.width, 0 if self.wrap else self._x, self.wrap, digits, query=self._query)
+        return Look(self._width, 0 if self.wrap else self._x, self.wrap, digits, query=self._query)
 
     def _end(self) -> Place:
         """Where the view begins when it shows the end."""
@@ -266,27 +263,33 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         if size != self.virtual_size:
             # Setting it the usual way lays out the whole screen anew, at each batch of lines.
             self.set_reactive(Widget.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = height
-            self.vertical_scrollbar.window_size = self.size.height
-        self._placing = True
-        try:
-            self.scroll_y = self.scroll_target_y = self._top[0]
-        finally:
-            self._placing = False
+        self.set_reactive(Widget.scroll_y, float(self._top[0]))
+        self.set_reactive(Widget.scroll_target_y, float(self._top[0]))
+        self._move_scroll_bar()
         self._redraw()
 
+    def _move_scroll_bar(self) -> None:
+        """Tell the scroll bar where the view is; it is drawn anew only when that shows."""
+        bar = self.vertical_scrollbar
+        bar.set_reactive(ScrollBar.window_virtual_size, self.virtual_size.height)
+        bar.set_reactive(ScrollBar.window_size, self.size.height)
+        bar.set_reactive(ScrollBar.position, self.scroll_y)
+        thumb = thumb_of(self.size.height, self.virtual_size.height, self.scroll_y)
+        if thumb != self._thumb:
+            self._thumb = thumb
+            bar.refresh()
+
     def _redraw(self) -> None:
-        self._screen_rows = None
-        self.refresh()
-        self._refresh_status()
+        self._screen_rows = self._mouse_rows = None
+        self._status = self.status
+        self.refresh(Region(0, 0, self._width, self.size.height))
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         """Sideways the pane scrolls itself, so that the gutter stays."""
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The scroll bar was moved, by us or by hand."""
-        self.vertical_scrollbar.position = new_value
-        if not self._placing and round(new_value) != self._top[0]:
+        """The scroll bar was moved by hand."""
+        if round(new_value) != self._top[0]:
             self._moved((round(new_value), 0))
 
     def _moved(self, top: Place) -> None:
@@ -484,16 +487,23 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             if self._palette is None:
                 self._palette = tuple(self.app.ansi_theme.ansi_colors[number].hex for number in range(16))
             self._painter.clear(self._palette)
-            self._screen_rows = None
+            self._screen_rows = self._mouse_rows = self._thumb = None
 
-    def _rows(self) -> list[tuple[int, Strip]]:
+    def _filtered(self, style: Style) -> Style:
+        """What the app's filters make of a style."""
+        piece = [Segment("x", style)]
+        for line_filter in self._filters:
+            piece = line_filter.apply(piece, self.background_colors[1])
+        return piece[0].style or style
+
+    def _rows(self) -> Rows:
         """The rows on screen: the line each belongs to, and what is drawn."""
         if self._screen_rows is None:
-            self._screen_rows = list(self._lay_out())
+            self._screen_rows = list(self._lay_out(self._look()))
         return self._screen_rows
 
-    def _lay_out(self) -> Iterator[tuple[int, Strip]]:
-        look, height = self._look(), self._height
+    def _lay_out(self, look: Look) -> Iterator[tuple[int, Strip]]:
+        height = self._height
         line, skip = self._top
         selection = self.text_selection if self.is_attached else None
         left = height
@@ -509,12 +519,29 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             if left <= 0:
                 return
 
-    def render_line(self, y: int) -> Strip:
-        """One row of the pane."""
-        width = self.size.width
-        if y == self.size.height - 1:
-            return self._status_strip(width)
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows of the pane for the screen. The pane has no border, padding or opacity, which is what is passed by."""
+        filters = self.get_line_filters()
+        if filters != self._filters:
+            self._filters = filters
+            self._painter.clear()
+            self._screen_rows = None
         rows = self._rows()
+        strips = [self._row(y, rows) for y in crop.line_range]
+        if crop.x or crop.right < self._width:
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    def render_line(self, y: int) -> Strip:
+        """One row of the pane, whose pieces know their places: what the mouse asks for."""
+        if self._mouse_rows is None:
+            self._mouse_rows = list(self._lay_out(msgspec.structs.replace(self._look(), places=True)))
+        return self._row(y, self._mouse_rows)
+
+    def _row(self, y: int, rows: Rows) -> Strip:
+        width = self._width
+        if y == self.size.height - 1:
+            return self._status_strip(self.size.width).crop(0, width)
         if y < len(rows):
             return rows[y][1]
         if not rows:
@@ -540,7 +567,8 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             return self._painter.blank(width)
         pad = max(0, width - cell_len(lines[index])) // 2
         text = set_cell_size(" " * pad + lines[index], width)
-        return Strip([Segment(text, self._painter.style("base") + self._painter.style("note"))], width)
+        style = self._painter.style("base") + self._painter.style("note")
+        return Strip([Segment(text, self._painter.shown(style))], width)
 
     @property
     def status(self) -> LogStatus:
@@ -570,7 +598,6 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         status = self.status
         if status != self._status:
             self._status = status
-            self.post_message(self.StatusChanged(self, status))
             self.refresh_row(self.size.height - 1)
 
     def refresh_row(self, y: int) -> None:
@@ -579,15 +606,30 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _status_strip(self, width: int) -> Strip:
         """State at the left; counts, and what is switched on, at the right."""
-        status, style = self._status, self._painter.style
-        rest = style("status")
-        left = [Segment(text, style(name)) for text, name in state_words(status)]
-        right = [Segment(text, style(name)) for text, name in count_words(status)]
+        status, style, shown = self._status, self._painter.style, self._painter.shown
+        rest = shown(style("status"))
+        left = [Segment(text, shown(style(name))) for text, name in state_words(status)]
+        right = [Segment(text, shown(style(name))) for text, name in count_words(status)]
         space = width - sum(segment.cell_length for segment in (*left, *right))
         if space < 0:
             right, space = [], width - sum(segment.cell_length for segment in left)
         strip = Strip([*left, Segment(" " * max(0, space), rest), *right])
         return strip.adjust_cell_length(width, rest)
+
+
+def thumb_of(height: int, lines: int, top: float) -> Thumb:
+    """Where the thumb of a scroll bar begins and ends, in eighths of a cell: what `ScrollBarRender.render_bar` draws.
+
+    Args:
+        height: Rows of the bar, and lines in view.
+        lines: Lines that there are.
+        top: The first line in view.
+    """
+    if not 0 < height < lines:
+        return 0, 0
+    size = max(1.0, height * height / lines)
+    start = int((height - size) * top / (lines - height) * 8)
+    return start, start + ceil(size * 8)
 
 
 _OVERLAYS = {
