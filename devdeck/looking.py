@@ -9,7 +9,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,7 +48,12 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(
-    deck: Deck, choose: Callable[[Session], bool] | None = None, *, git: bool = True, history: bool = False
+    deck: Deck,
+    choose: Callable[[Session], bool] | None = None,
+    *,
+    git: bool = True,
+    history: bool = False,
+    panes: bool = True,
 ) -> Look:
     """Look at sessions.
 
@@ -58,11 +62,12 @@ def look(
         choose: Which; all when `None`. A workspace's members come with it.
         git: Ask git, which takes the most time.
         history: Take also the last jobs that have ended.
+        panes: Ask tmux what runs in each pane, and where.
     """
     problems: list[str] = []
     terminals: tuple[Terminal, ...] = ()
     try:
-        terminals = deck.terminals.all()
+        terminals = deck.terminals.all(detail=panes)
     except DeckError as error:
         problems.append(error.message)
     sessions = deck.sessions.all(terminals)
@@ -123,18 +128,20 @@ def _jobs(deck: Deck, *, history: bool) -> dict[str, list[Job]]:
 
 
 def _runs(deck: Deck, wanted: Iterable[str]) -> dict[str, TestRun]:
-    from devdeck.runs import settle
-
     last = deck.store.last_runs()
     runs = {id_: last[id_] for id_ in wanted if id_ in last}
     for id_, run in runs.items():
         if run.state is RunState.RUNNING:
+            from devdeck.runs import settle
+
             runs[id_] = settle(deck.store, deck.work.job(run.job_id), run)
     return runs
 
 
 def git_facts(sessions: Sequence[Session]) -> dict[str, Fact[GitFacts]]:
     """Read the git facts of many worktrees, `AT_ONCE` at a time. Workspaces are passed over: they are no worktree."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from devdeck.git.status import status
 
     def ask(session: Session) -> tuple[str, Fact[GitFacts]]:

@@ -6,7 +6,6 @@ refuses in both directions. The standard library's writes them as escapes and re
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TypeVar
 
@@ -22,6 +21,8 @@ def encode(record: object) -> bytes:
     try:
         return msgspec.json.encode(record)
     except UnicodeEncodeError:
+        import json
+
         return json.dumps(msgspec.to_builtins(record)).encode("ascii")
 
 
@@ -39,6 +40,8 @@ def decode(data: bytes, kind: type[R]) -> R:
     except msgspec.DecodeError:
         if b"\\ud" not in data:
             raise
+    import json
+
     try:
         return msgspec.convert(json.loads(data), kind)
     except ValueError as error:

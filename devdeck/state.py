@@ -6,7 +6,6 @@ here runs on one event loop, so there is no lock.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,8 +13,6 @@ from typing import Any
 import msgspec
 
 from devdeck.model import Health, HostSample, Session, SessionState
-
-_log = logging.getLogger(__name__)
 
 
 class DeckState(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,5 +150,7 @@ class StateHub:
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(changes)
-            except Exception:  # noqa: BLE001  one broken listener must not stop a collector
-                _log.exception("a state subscriber failed")
+            except Exception:  # one broken listener must not stop a collector
+                import logging
+
+                logging.getLogger(__name__).exception("a state subscriber failed")

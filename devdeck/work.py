@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +10,6 @@ import msgspec
 
 from devdeck import discover
 from devdeck.errors import NotFound, UsageError
-from devdeck.jobs import lifecycle
-from devdeck.jobs.files import runner_argv
-from devdeck.jobs.shell import shell_argv
-from devdeck.jobs.tasks import find_task
 from devdeck.journal import Journal
 from devdeck.model import Job, JobKind, JobState, RunState, Session, Terminal, TestRun
 from devdeck.paths import Paths
@@ -61,6 +56,8 @@ class Work:
         """The job as its files and processes say it stands now; its end is recorded in the store."""
         if not job.running:
             return job
+        from devdeck.jobs import lifecycle
+
         now = lifecycle.refresh(job)
         if now != job:
             self._store.save_job(now)
@@ -87,6 +84,8 @@ class Work:
         Raises:
             DeckError: It can't be started.
         """
+        from devdeck.jobs import lifecycle
+
         terminal = self._terminals.ensure(session)
         job = lifecycle.prepare(
             self._paths.jobs,
@@ -100,6 +99,8 @@ class Work:
         return self._launch(session, terminal, job)
 
     def _launch(self, session: Session, terminal: Terminal, job: Job) -> Job:
+        from devdeck.jobs.files import runner_argv
+
         self._store.save_job(job)
         try:
             with self._journal.change(str(job.kind), session, " ".join(job.argv)[:500]):
@@ -129,6 +130,8 @@ class Work:
         """Drop all but the newest jobs of a session, with their logs; none that runs."""
         old = [job for job in self._store.jobs(session.id, limit=JOBS_KEPT * 4)[JOBS_KEPT:] if not job.running]
         if old:
+            import shutil
+
             self._store.forget_jobs(tuple(job.id for job in old))
             for job in old:
                 shutil.rmtree(self._paths.jobs / job.id, ignore_errors=True)
@@ -137,12 +140,16 @@ class Work:
         """Start a line of shell in the session, with the user's shell."""
         if not line.strip():
             raise UsageError("no command to run", "for example `$ make`")
+        from devdeck.jobs.shell import shell_argv
+
         return self.run(session, shell_argv(line), kind=kind, title=line.strip().split()[0][:40])
 
     def run_task(self, session: Session, kind: JobKind) -> Job:
         """Start the repository's own lint or build command, found by evidence; or its tests."""
         if kind is JobKind.TEST:
             return self.test(session)
+        from devdeck.jobs.tasks import find_task
+
         task = find_task(Path(session.worktree), kind)
         return self.run(session, task.argv, kind=kind, title=str(kind))
 
@@ -151,6 +158,8 @@ class Work:
         job = self.refresh(job)
         if job.state is JobState.ENDED:
             return job
+        from devdeck.jobs import lifecycle
+
         session = self._session_of(job)
         with self._journal.change("stop", session, f"stop {job.title or job.kind}"):
             ended = lifecycle.stop(job)
@@ -201,6 +210,8 @@ class Work:
         Raises:
             DeckError: As `plan_test` and `run`.
         """
+        from devdeck.jobs import lifecycle
+
         job_id = lifecycle.new_job_id()
         runner, plan = self.plan_test(session, selection, job_id)
         terminal = self._terminals.ensure(session)

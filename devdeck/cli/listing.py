@@ -1,12 +1,10 @@
-"""ls."""
+"""Sessions as a list: read, told as a table or as the contract's document. Loads no click: `ls` does without."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import click
 
 from devdeck.cli import output, views
 from devdeck.model import Fact, GitFacts, RunState, SessionState, TestRun
@@ -19,18 +17,17 @@ if TYPE_CHECKING:
 HEADINGS = ("LABEL", "REPOSITORY", "BRANCH", "GIT", "RUNS", "TESTS", "TERMINAL")
 
 
-@click.command(short_help="List all sessions, with what is known of each.")
-@click.option("--no-git", is_flag=True, help="Leave out the git facts, which take the most time.")
-@output.json_option
-@output.with_deck
-def ls(deck: Deck, no_git: bool, json: bool) -> None:
-    """List the sessions of all repositories, with what is known of each.
+def list_all(deck: Deck, *, git: bool, json: bool) -> None:
+    """Print all sessions: what `ls` does.
 
-    A workspace has its repositories below it, each under the label that other verbs know it by.
+    Args:
+        deck: Whose.
+        git: With the git facts, which take the most time.
+        json: As the contract's document.
     """
     from devdeck.looking import look, remember_windows
 
-    seen = look(deck, git=not no_git)
+    seen = look(deck, git=git, panes=False)
     show(seen, json, empty="no sessions yet", start="start LABEL  in a repository makes one")
     if not json:
         tell_cut_off(deck)

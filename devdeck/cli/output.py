@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
-
-import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,11 +26,15 @@ _LONGEST = 1 << 20  # characters of a printed line
 
 def json_option(command: F) -> F:
     """Add `--json` to a verb; it reaches the function as the parameter `json`."""
+    import click
+
     return click.option("--json", "json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def dry_run_option(command: F) -> F:
     """Add `--dry-run` to a verb that changes the world."""
+    import click
+
     return click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")(command)
 
 
@@ -200,6 +201,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) ->
     cells = [[(one_line(text), style) for text, style in row] for row in rows]
     widths = [max([width(heading), *(width(row[index][0]) for row in cells)]) for index, heading in enumerate(headings)]
     if sys.stdout.isatty():
+        import shutil
+
         widths = _narrowed(widths, shutil.get_terminal_size().columns)
         cells = [[(_cut(text, widths[index]), style) for index, (text, style) in enumerate(row)] for row in cells]
 

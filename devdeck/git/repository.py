@@ -6,7 +6,6 @@ same one. Layout: gitrepository-layout(5), git-worktree(1).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -41,6 +40,8 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
 
 def repository_id(root: str) -> str:
     """First 8 hexadecimal digits of the SHA-256 of `root`, the path of a main worktree."""
+    import hashlib
+
     return hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import shlex
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,14 +63,17 @@ class Terminals:
         with translated():
             self.tmux.version()
 
-    def all(self) -> tuple[Terminal, ...]:
+    def all(self, *, detail: bool = True) -> tuple[Terminal, ...]:
         """What the tmux server has; empty when none runs.
+
+        Args:
+            detail: False leaves the command and the directory of each pane out, which take tmux half of the time.
 
         Raises:
             Missing: tmux is not installed.
         """
         with translated():
-            return self.tmux.terminals()
+            return self.tmux.terminals(detail=detail)
 
     def of(self, session: Session) -> Terminal | None:
         """The session's tmux session, or `None` when it has none now; a member's is its workspace's."""
@@ -376,6 +378,8 @@ class Terminals:
         Raises:
             Missing: tmux is not installed.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         matched = discover.match_terminals(sessions, self.all())
         given_up = threading.Event()
 

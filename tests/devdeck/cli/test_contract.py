@@ -265,6 +265,23 @@ def test_version_and_help_load_no_heavy_module(cli: Cli) -> None:
         assert done.stderr == "[]\n", arguments
 
 
+def test_ls_is_the_same_with_and_without_click(cli: Cli) -> None:
+    cli("start", "one")
+    script = (
+        "import sys\nfrom devdeck.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print({'click', 'devdeck.runs', 'concurrent.futures'} & set(sys.modules), file=sys.stderr)\n"
+        "import typing_extensions"
+    )
+    for arguments in (["ls", "--no-git"], ["list", "--json", "--no-git"]):
+        quick = subprocess.run(
+            [sys.executable, "-c", script, *arguments], cwd=cli.repository, capture_output=True, text=True, timeout=60
+        )
+        assert quick.stderr == "set()\n"
+        assert quick.stdout == cli(*arguments, "--").stdout  # what ends the options, click reads
+        assert "one" in quick.stdout
+
+
 def test_a_closed_pipe_is_no_error(cli: Cli) -> None:
     cli("start", "one")
     cli("run", "--wait", "one", "--", "seq", "1", "200000")
