@@ -7,9 +7,8 @@ Only files are read, no process is started: this runs often.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from devdeck.git import repository as repositories
@@ -18,24 +17,35 @@ from devdeck.model import Session, SessionKind, Terminal
 
 def session_id_for(worktree: str) -> str:
     """The id of a session that was found: derived from its worktree, so that it is the same at every look."""
+    import hashlib
+
     return "found-" + hashlib.sha256(worktree.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def linked_worktrees(common_dir: Path) -> tuple[str, ...]:
-    """Paths of a repository's linked worktrees that exist, read from `<common dir>/worktrees/*/gitdir`."""
+def linked_worktrees(common_dir: Path, known: Container[str] = ()) -> tuple[str, ...]:
+    """Paths of a repository's linked worktrees that exist, read from `<common dir>/worktrees/*/gitdir`.
+
+    Args:
+        common_dir: The git directory that they share.
+        known: Resolved paths that are left out, also where they don't exist.
+    """
+    folder = f"{common_dir}/worktrees"
     found = []
     try:
-        entries = sorted((common_dir / "worktrees").iterdir())
+        entries = sorted(os.listdir(folder))
     except OSError:
         return ()
     for entry in entries:
         try:
-            pointer = (entry / "gitdir").read_text(errors="surrogateescape").strip()
+            with open(f"{folder}/{entry}/gitdir", "rb") as file:
+                pointer = os.fsdecode(file.read()).strip()
         except OSError:
             continue
-        worktree = Path(pointer).parent if Path(pointer).is_absolute() else (entry / pointer).parent
-        if (worktree / ".git").exists():
-            found.append(str(worktree.resolve()))
+        place = os.path.dirname(os.path.join(folder, entry, pointer))
+        if place in known:  # as git writes it: resolving a hundred paths costs more than all the rest here
+            continue
+        if os.path.exists(f"{place}/.git") and (worktree := os.path.realpath(place)) not in known:
+            found.append(worktree)
     return tuple(found)
 
 
@@ -80,7 +90,7 @@ def find_sessions(
         common = repositories.common_dir(root)
         if common is None:
             continue
-        places = [place for place in linked_worktrees(common) if place not in worktrees]
+        places = list(linked_worktrees(common, worktrees))
         if root in occupied and root not in worktrees:
             places.insert(0, root)
         for place in places:
