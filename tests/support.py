@@ -38,6 +38,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now + (1000.0 if self._over is not None and self._over() else 0.0)
 
+    def time(self) -> float:
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         if self._by_sleep:
             self.now += seconds

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from devdeck.jobs.processes import process_facts
+from devdeck.jobs.processes import clock, process_facts
 
 SH_FAMILY = frozenset(
     {"sh", "ash", "bash", "dash", "ksh", "ksh93", "lksh", "loksh", "mksh", "oksh", "pdksh", "yash", "zsh"}
@@ -25,7 +25,9 @@ _WITH_VALUE = frozenset(
 )
 
 PATIENCE = 0.6
-"""Seconds that a pane may take to come to its shell: one that was just made still starts it."""
+"""Seconds that a pane may take to come back to its shell."""
+STARTING = 10.0
+"""Age in seconds up to which the first process of a pane may still become its shell, on a machine that is busy."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +60,23 @@ def holder(pid: int, command: str) -> Holder:
 
 
 def wait_for_shell(pid: int, command: str, patience: float = PATIENCE) -> Holder:
-    """Who has a pane, as soon as that is a shell, or when the patience is over."""
+    """Who has a pane, as soon as that is a shell, or when the patience is over.
+
+    A pane that was just made begins with what starts its shell (tmux itself, the user's `default-command`); there the
+    shell is waited for longer, unless there is no patience at all.
+    """
     deadline = time.monotonic() + patience
     while True:
         found = holder(pid, command)
-        if found.shell or time.monotonic() > deadline:
+        if found.shell or not patience or (time.monotonic() > deadline and not _is_starting(pid, found)):
             return found
         time.sleep(0.02)
+
+
+def _is_starting(pid: int, found: Holder) -> bool:
+    """Whether a pane is still held by its first process, which began just now."""
+    facts = process_facts(pid)
+    return found.pid == pid and facts is not None and clock() - facts[3] / os.sysconf("SC_CLK_TCK") < STARTING
 
 
 def _foreground_group(pid: int) -> int | None:

@@ -42,6 +42,7 @@ OUTPUT_KEPT = 1 << 20
 
 _LOOK = 0.05  # seconds between two looks at the files
 _PROMPT_LOOK = 0.4  # seconds between two looks for the prompt
+_LAST_BYTES = 5.0  # seconds that the last output may take through tmux and the pipe, once the command has ended
 _KEPT_FOR = 86400.0  # seconds after which the folder of a command that nobody waits for any more goes
 
 
@@ -205,6 +206,8 @@ class _Waiter:
                 status = self._status()
                 if status is not None:
                     self._drain(pipe)
+                    # Who types the next line at once is to find the shell there, not the end of what we typed.
+                    foreground.wait_for_shell(self._state.pid, self._state.command, sending.TAKEN_WITHIN)
                     self.goes_on = False
                     return self._delivery(pipe, status)
                 now = time.monotonic()
@@ -327,7 +330,7 @@ class _Waiter:
         return True
 
     def _drain(self, pipe: int | None) -> None:
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + _LAST_BYTES
         end = self._end.encode()
         while pipe is not None and end not in self._output[-4096 - len(end) :] and time.monotonic() < deadline:
             if not self._read(pipe, 0.05) and self._pipe_ended:

@@ -84,6 +84,7 @@ async def test_a_terminal_that_ends_meanwhile_stops_nothing(deck: Deck, reposito
 
 async def test_what_others_made_is_not_remembered(deck: Deck, repository: Path, tmp_path: Path) -> None:
     one = made(deck, repository, "one")
+    at_prompt(deck, terminal_of(deck, one).panes[0].id)
     other = make_repository(tmp_path / "src" / "other")
     foreign = Session(
         id="found-x", label="other", repository="other", repository_path=str(other), worktree=str(other), managed=False

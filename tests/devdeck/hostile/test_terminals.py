@@ -23,6 +23,7 @@ from tests.devdeck.hostile.calling import Cli
 from tests.devdeck.hostile.corpus import NAMES, STRINGS
 from tests.devdeck.hostile.recorder import UNRECORDED
 from tests.devdeck.hostile.watching import refusal
+from tests.devdeck.terminal.terminal_support import wait_for_shell
 from tests.git_support import run_git
 from tests.support import until
 
@@ -169,6 +170,7 @@ def test_text_is_typed_as_it_is(deck: Deck, repository: Path, tmp_path: Path, ho
     texts = ["Enter", "C-c", "x;", *texts][:: 6 if how == "waited for" else 3]
     for text in texts:
         target.unlink(missing_ok=True)
+        wait_for_shell(deck, session)  # not what is left of the line before, for however long
         line = f"printf %s '{text}' >{target}.new; mv {target}.new {target}"
         deck.terminals.send(session, line + ";" if how == "typed" else line, wait=None if how == "typed" else 30.0)
         until(target.exists)

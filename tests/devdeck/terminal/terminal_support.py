@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 import uuid
 from pathlib import Path
 
+import pytest
+
 from devdeck.deck import Deck
 from devdeck.labels import folder_name
 from devdeck.model import Member, Session, SessionKind, Terminal
+from devdeck.terminal import foreground, waiting
 from tests.git_support import run_git
-from tests.support import until
+from tests.support import Clock, until
+from tests.tmux_support import tmux
 
 
 def made(deck: Deck, repository: Path, label: str, *, terminal: bool = True) -> Session:
@@ -96,3 +101,38 @@ def started_in_pane(deck: Deck, pane_id: str, folder: Path, line: str) -> None:
     mark = folder / f"begun-{uuid.uuid4().hex}"
     in_pane(deck, pane_id, f": >{shlex.quote(str(mark))}; {line}")
     until(mark.exists)
+
+
+def wait_for_shell(deck: Deck, session: Session) -> None:
+    """Wait until nothing runs in the first pane of a session but its shell."""
+    until(lambda: foreground.holder(terminal_of(deck, session).panes[0].pid, "").shell)
+
+
+def settled(deck: Deck) -> None:
+    """Wait until every shell is at its prompt, and tmux has named the windows that are called after what runs there."""
+    for terminal in deck.terminals.all():
+        for pane in terminal.panes:
+            if not pane.job_id:
+                at_prompt(deck, pane.id)
+    terms = "#{automatic-rename} #{pane_active} #{pane_current_command} #{window_name}"
+
+    def are_named() -> bool:
+        rows = [line.split(" ", 3) for line in tmux(deck.terminals.tmux, "list-panes", "-a", "-F", terms).splitlines()]
+        return all(name == command for automatic, active, command, name in rows if automatic == active == "1")
+
+    until(are_named)
+
+
+def time_is_over_when_printed(monkeypatch: pytest.MonkeyPatch, output: bytes) -> None:
+    """Who waits for a command has waited long enough as soon as it has printed this, and not before."""
+    printed = threading.Event()
+    real = waiting._Waiter._read
+
+    def read(waiter: waiting._Waiter, pipe: int | None, timeout: float) -> bool:
+        came = real(waiter, pipe, timeout)
+        if output in waiter._output:
+            printed.set()
+        return came
+
+    monkeypatch.setattr(waiting._Waiter, "_read", read)
+    monkeypatch.setattr(waiting, "time", Clock(printed.is_set))

@@ -14,7 +14,7 @@ from devdeck.model import OperationState, Session
 from devdeck.paths import Paths
 from devdeck.store import Store
 from devdeck.terminal import layouts
-from tests.devdeck.terminal.terminal_support import made, made_workspace, shown, terminal_of
+from tests.devdeck.terminal.terminal_support import made, made_workspace, settled, shown, terminal_of
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, private_tmux, tmux
@@ -67,6 +67,7 @@ def test_a_listing_remembers_windows_too(any_deck: Deck, repository: Path) -> No
     deck, server = any_deck, any_deck.terminals.tmux
     one, two = made(deck, repository, "one"), made(deck, repository, "two")
     arranged(deck, one)
+    settled(deck)
     before = [line for line in shape(server, terminal_of(deck, one).id) if " run " not in line]
     remember_windows(deck, look(deck, git=False))
     assert deck.store.layout(one.id) == deck.terminals.snapshot(terminal_of(deck, one))
@@ -153,6 +154,7 @@ def test_a_layout_that_can_not_be_read_is_a_plain_terminal(deck: Deck, repositor
 
 def test_the_store_remembers_only_what_changed(deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = made(deck, repository, "fix")
+    settled(deck)
     deck.terminals.remember(session, terminal_of(deck, session))
     first = deck.store.layout(session.id)
     saved: list[str] = []
@@ -219,7 +221,8 @@ def test_a_restore_that_was_cut_off_is_not_taken_for_the_terminal(deck: Deck, re
     assert deck.terminals.of(session) is None
     terminal = deck.terminals.restore(session)
     assert len(terminal.panes) == 5
-    assert deck.terminals.all() == (terminal,)
+    assert [each.id for each in deck.terminals.all()] == [terminal.id]
+    assert deck.terminals.all()[0].devdeck_id == session.id
     assert terminal.name == "shop-fix"
 
 
@@ -236,6 +239,7 @@ def test_a_workspace_has_a_window_for_each_repository_and_they_come_back(deck: D
     assert [pane.window_name for pane in terminal.panes][1:] == ["api", "web"]
     assert terminal.active_pane == terminal.panes[0]
     member = workspace.member_sessions()[1]
+    settled(deck)
     assert deck.terminals.of(member) == deck.terminals.own(member) == terminal_of(deck, workspace)
     server.send_text(terminal.panes[2].id, "echo $DEVDECK_LABEL")
     until(lambda: "ws:web" in shown(deck, terminal.panes[2].id))

@@ -24,6 +24,7 @@ from tests.devdeck.terminal.terminal_support import (
     shown,
     started_in_pane,
     terminal_of,
+    time_is_over_when_printed,
 )
 from tests.git_support import make_repository
 from tests.support import until
@@ -34,6 +35,12 @@ from tests.tmux_support import kill_server, tmux
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporary files of a test lie in the test's folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine a shell takes what is typed later than one would wait for it."""
+    monkeypatch.setattr(sending.taken, "__defaults__", (20.0,))
 
 
 @pytest.fixture
@@ -144,6 +151,36 @@ def test_a_command_that_ends_the_shell_was_taken(deck: Deck, session: Session) -
     until(lambda: deck.terminals.of(session) is None)
     with pytest.raises(NotFound, match="no terminal"):
         deck.terminals.send(session, "ls")
+
+
+def test_a_pane_that_is_just_made_is_given_the_time_to_start_its_shell(
+    deck: Deck, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine what starts the shell is there for longer than one waits for a program to end."""
+    go = tmp_path / "go"
+    starting = f"until [ -e {go} ]; do :; done; exec env 'PS1=$ ' sh"
+    server = deck.terminals.tmux
+    server.new_session(name="first", cwd=repository, devdeck_id="")
+    tmux(server, "set-option", "-g", "default-command", starting)
+    session = made(deck, repository, "fix")
+    holder, looks = foreground.holder, 0
+
+    def look(pid: int, command: str) -> foreground.Holder:
+        nonlocal looks
+        looks += 1
+        if looks == 5:
+            go.touch()
+        return holder(pid, command)
+
+    monkeypatch.setattr(foreground, "PATIENCE", 0.001)
+    monkeypatch.setattr(foreground, "holder", look)
+    assert deck.terminals.send(session, "echo $((40 + 2))").confirmed
+    until(lambda: "42" in shown(deck, pane_of(deck, session)).splitlines())
+    go.unlink()
+    late, looks = made(deck, repository, "late"), -(10**6)
+    monkeypatch.setattr(foreground, "STARTING", 0.0)
+    with pytest.raises(Refused, match="not at a shell"):
+        deck.terminals.send(late, "echo hello")
 
 
 def test_a_pane_in_copy_mode_leaves_it(deck: Deck, session: Session) -> None:
@@ -304,6 +341,14 @@ def test_a_command_is_waited_for(deck: Deck, at_shell: Session) -> None:
     assert "/run" not in shown(deck, pane)  # the line that was typed
 
 
+def test_who_has_waited_finds_the_shell_at_its_prompt(
+    deck: Deck, at_shell: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreground, "PATIENCE", 0.001)
+    for status in (0, 1, 0, 1):
+        assert deck.terminals.send(at_shell, f"sh -c 'exit {status}'", wait=30).exit_status == status
+
+
 def test_the_screen_shows_the_command_as_if_it_had_been_typed(deck: Deck, at_shell: Session) -> None:
     deck.terminals.send(at_shell, "echo one", wait=30)
     deck.terminals.send(at_shell, "sh -c 'exit 3'", wait=30)
@@ -324,12 +369,16 @@ def test_a_command_that_the_shell_can_not_read_ends_too(deck: Deck, at_shell: Se
     assert deck.terminals.send(at_shell, "echo fine", wait=30).output == "fine\n"
 
 
-def test_what_takes_longer_goes_on(deck: Deck, at_shell: Session, tmp_path: Path) -> None:
+def test_what_takes_longer_goes_on(
+    deck: Deck, at_shell: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = tmp_path / "go"
     command = f"echo begun; until [ -e {go} ]; do sleep 0.01; done; echo ended"
     if shell_of(deck, at_shell) == "fish":
         command = f"echo begun; while not test -e {go}; sleep 0.01; end; echo ended"
-    delivery = deck.terminals.send(at_shell, command, wait=1)
+    with monkeypatch.context() as patch:
+        time_is_over_when_printed(patch, b"begun\r\n")
+        delivery = deck.terminals.send(at_shell, command, wait=1)
     assert (delivery.sent, delivery.confirmed, delivery.exit_status, delivery.code) == (True, True, None, "timeout")
     assert "still running after 1 s" in delivery.error
     assert delivery.output == "begun\n"

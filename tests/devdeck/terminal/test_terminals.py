@@ -13,7 +13,7 @@ from devdeck.deck import Deck
 from devdeck.errors import NotFound
 from devdeck.model import Session
 from devdeck.terminal import foreground
-from tests.devdeck.terminal.terminal_support import at_prompt, made, made_workspace, shown, terminal_of
+from tests.devdeck.terminal.terminal_support import at_prompt, made, made_workspace, settled, shown, terminal_of
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, tmux, viewer
@@ -49,8 +49,9 @@ def test_names_are_never_read_by_tmux(deck: Deck, repository: Path, label: str) 
     )
     deck.store.save_session(session)
     terminal = deck.terminals.make(session)
-    assert deck.terminals.own(session) == terminal_of(deck, session)
     at_prompt(deck, terminal.panes[0].id)
+    settled(deck)
+    assert deck.terminals.own(session) == terminal_of(deck, session)
     delivery = deck.terminals.send(session, 'printf "<%s>" "$DEVDECK_LABEL"', wait=30)
     assert delivery.output == f"<{label}>\n"
 

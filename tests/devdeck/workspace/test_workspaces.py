@@ -16,6 +16,7 @@ from devdeck.model import JobKind, OperationState, Session, SessionKind
 from devdeck.store import LabelTaken
 from devdeck.workspace import workspaces
 from tests.devdeck.killing import POINTS, run_killed
+from tests.devdeck.terminal.terminal_support import settled
 from tests.git_support import commit, make_repository, run_git
 from tests.support import until
 
@@ -293,6 +294,10 @@ def test_a_failure_anywhere_takes_everything_back(
 def test_a_start_that_was_killed_is_settled(deck: Deck, folder: Path, point: str, number: int) -> None:
     """C29."""
     assert run_killed(f"deck.workspaces.start('cart', {str(folder)!r})", point, number)
+    if (point, number) == ("step-journaled", 7):  # nothing lacks but the last line of the journal
+        assert doctor.fix(deck) == ("finished start cart",)
+        assert len(deck.sessions.find("cart").members) == 2
+        return
     assert doctor.fix(deck) == ("took back start cart",)
     assert nothing_is_left(deck, folder)
     deck.workspaces.start("cart", str(folder))
@@ -366,6 +371,7 @@ def test_a_broken_configuration_is_told_before_anything_is_made(deck: Deck, fold
 def test_a_member_works_in_the_terminal_of_its_workspace(deck: Deck, folder: Path) -> None:
     session = deck.workspaces.start("cart", str(folder))
     member = deck.sessions.find("cart:api")
+    settled(deck)
     assert deck.terminals.of(member) == deck.terminals.of(session)
     job = deck.work.run(member, ("pwd",))
     until(lambda: not deck.work.job(job.id).running)
