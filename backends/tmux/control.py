@@ -169,7 +169,10 @@ class ControlClient:
                 if session is not None:
                     return session
                 self._unconnected("the tmux server has no session" if alive else "no tmux server answers")
-                tried, retry_at = identity, time.monotonic() + (_EMPTY_INTERVAL if alive else _STALE_INTERVAL)
+                # A server that is just starting has made its socket and does not listen yet.
+                starting = time.time() - identity[1] / 1e9 < _STALE_INTERVAL
+                pause = _EMPTY_INTERVAL if alive or starting else _STALE_INTERVAL
+                tried, retry_at = identity, time.monotonic() + pause
             await asyncio.sleep(_SOCKET_INTERVAL)
 
     def _socket_identity(self) -> tuple[int, int] | None:
@@ -297,13 +300,13 @@ async def _leave(process: asyncio.subprocess.Process) -> None:
 async def _close(process: asyncio.subprocess.Process) -> None:
     if process.stdin is not None:
         process.stdin.close()
-    for stop in (None, process.terminate, process.kill):
+    for stop, patience in ((None, 1.0), (process.terminate, 1.0), (process.kill, 10.0)):
         with contextlib.suppress(ProcessLookupError):
             if stop is not None:
                 stop()
         with contextlib.suppress(TimeoutError):
             # What is still to be read is read, else a full pipe would keep the client from ending.
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(patience):
                 await _drain(process)
             break
     # asyncio leaves a pipe open that did not come to its end in time, and has no public way to close it.

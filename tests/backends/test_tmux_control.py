@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -78,6 +79,32 @@ async def test_it_waits_for_a_server_without_starting_processes(tmux_server: Tmu
         assert seen.connections[-1] == (True, "")
 
 
+async def test_a_server_that_just_starts_is_asked_again_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is there before it listens; one that stays silent is not asked again and again."""
+    path = tmp_path / "socket"
+    path.touch()
+    client = ControlClient(TmuxServer(str(path)))
+    asked: list[float] = []
+
+    async def choose() -> tuple[bool, str | None]:
+        asked.append(time.monotonic())
+        return (False, None) if len(asked) == 1 else (True, "$0")
+
+    monkeypatch.setattr(client, "_choose_session", choose)
+    monkeypatch.setattr("backends.tmux.control._EMPTY_INTERVAL", 0.1)
+    monkeypatch.setattr("backends.tmux.control._STALE_INTERVAL", 1000.0)
+    assert await asyncio.wait_for(client._wait_for_session(), 20) == "$0"
+    os.utime(path, (1.0, 1.0))
+    asked.clear()
+    monkeypatch.setattr("backends.tmux.control._SOCKET_INTERVAL", 0.001)
+    waiting = asyncio.create_task(client._wait_for_session())
+    await auntil(lambda: asked)
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+    waiting.cancel()
+    assert len(asked) == 1
+
+
 async def test_it_lists_and_captures_as_the_server_does(based_server: TmuxServer, tmp_path: Path) -> None:
     session = made(based_server, tmp_path, "one")
     made(based_server, tmp_path, "two")
@@ -89,8 +116,13 @@ async def test_it_lists_and_captures_as_the_server_does(based_server: TmuxServer
         terminals = await client.terminals()
         assert [(t.name, t.devdeck_id, len(t.panes)) for t in terminals] == [("one", "id-one", 2), ("two", "id-two", 1)]
         assert [(p.id, p.job_id, p.window_index) for p in terminals[0].panes][1] == (pane, "j", 2)
-        again = based_server.terminals()
-        assert [t.panes for t in terminals] == [t.panes for t in again]
+
+        async def the_same() -> None:
+            """What runs in panes, and what tmux calls a window after it, changes for a moment after the start."""
+            while [t.panes for t in await client.terminals()] != [t.panes for t in based_server.terminals()]:  # noqa: ASYNC110  tmux is asked
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(the_same(), 20)
         assert (await client.terminals(detail=False))[0].panes[0].path == ""
         lines = await client.capture(pane)
         assert lines == based_server.capture(pane)
@@ -309,7 +341,7 @@ async def test_leaving_is_polite_and_harms_no_session(tmux_server: TmuxServer, t
     for _ in range(3):
         async with running(tmux_server) as client:
             await connected(client)
-        assert tmux(tmux_server, "list-clients") == ""
+        until(lambda: tmux(tmux_server, "list-clients") == "")
         assert tmux_server.running()
 
 
