@@ -219,18 +219,21 @@ def test_hostile_text_confuses_nothing(tmux_server: TmuxServer, tmp_path: Path, 
     session = tmux_server.new_session(name=text, cwd=folder, devdeck_id=text).id
     window, pane = tmux_server.new_window(session, name=text, cwd=folder, argv=["sleep", "1000"], job_id=text)
     tmux(tmux_server, "select-pane", "-t", pane, "-T", text.replace("#", "##"))  # tmux expands formats there
-    # tmux knows no folder of a process that is just being started.
-    until(lambda: all(pane.path for terminal in tmux_server.terminals() for pane in terminal.panes))
+    shown = text.replace("\n", "?").replace("\x1f", "?")
+    place = str(tmp_path / f"d{shown}")
+    # tmux knows no folder of a process that is just being started, or that of the server.
+    until(
+        lambda: {pane.path for terminal in tmux_server.terminals() for pane in terminal.panes} == {str(tmp_path), place}
+    )
     terminals = {terminal.id: terminal for terminal in tmux_server.terminals()}
     assert set(terminals) == {first, session}
     hostile = terminals[session]
-    shown = text.replace("\n", "?").replace("\x1f", "?")
     assert hostile.devdeck_id == shown
-    assert hostile.path == str(tmp_path / f"d{shown}")
+    assert hostile.path == place
     assert [p.id for p in hostile.panes][1:] == [pane]
     assert hostile.panes[1].window_id == window
     assert hostile.panes[1].job_id == shown
-    assert hostile.panes[1].path == str(tmp_path / f"d{shown}")
+    assert hostile.panes[1].path == place
     assert hostile.attached == terminals[first].attached == 0
     assert not {"\n", "\x1f", "\x1b"} & set(hostile.name + hostile.panes[1].window_name + hostile.panes[1].title)
     assert not list(tmp_path.rglob("pwned"))
@@ -501,6 +504,7 @@ def test_attach_works_from_inside_another_tmux(
     _, pane = job(tmux_server, session, tmp_path, *argv)
     until(lambda: tmux_server.terminals()[0].attached == 1)
     tmux(tmux_server, "kill-pane", "-t", pane)
+    until(lambda: tmux_server.terminals()[0].attached == 0)
     monkeypatch.setenv("TMUX", "/nowhere/socket,1,0")
     with viewer(tmux_server, session) as client:
         assert client.poll() is None

@@ -163,18 +163,36 @@ def test_every_change_of_the_status_is_heard(
 def test_only_the_worktree_that_changed_is_told(
     repository: Path, tmp_path: Path, watcher: FolderWatcher, listener: Listener
 ) -> None:
-    left, right = tmp_path / "left", tmp_path / "right"
+    left, right, bell = tmp_path / "left", tmp_path / "right", tmp_path / "bell"
+    bell.mkdir()
     for place in (left, right):
         add_worktree(str(repository), str(place), branch=place.name, create=True)
-    watch(watcher, listener, main=repository, left=left, right=right)
+    places = {"main": repository, "left": left, "right": right}
+    watcher.set_targets({"bell": (str(bell),), **{key: watched_folders(str(at)) for key, at in places.items()}})
+    until(lambda: watcher.coverage == {"bell", *places})
+    listener.hears("bell", *places)
+
+    def told() -> set[str]:
+        """All that is told of what was done until now: the system tells changes in their order, and this one last."""
+        (bell / os.urandom(4).hex()).touch()
+        heard: set[str] = set()
+
+        def rung() -> bool:
+            heard.update(listener.take())
+            return "bell" in heard
+
+        until(rung)
+        return heard - {"bell"}
+
+    assert told() == set()
     write(left, {"a.txt": "x"})
-    assert listener.hears("left")
+    assert told() == {"left"}
     run_git(left, "add", "a.txt")
-    assert listener.hears("left")
+    assert told() == {"left"}
     run_git(repository, "rm", "-q", "--cached", "a.txt")  # the main index lies in the shared git directory
-    assert listener.hears("main")
+    assert told() == {"main"}
     run_git(repository, "pack-refs", "--all")
-    assert listener.hears("main", "left", "right")
+    assert told() == {"main", "left", "right"}
     assert instances() == 1
 
 
