@@ -15,7 +15,7 @@ import msgspec
 from devdeck import owner, records
 from devdeck.database import SCHEMA_VERSION, Database
 from devdeck.errors import DeckError, NotFound
-from devdeck.model import Job, Operation, OperationState, Session, TestRun, TrashEntry
+from devdeck.model import Job, JobKind, Operation, OperationState, Session, TestRun, TrashEntry
 
 __all__ = ["SCHEMA_VERSION", "Busy", "LabelTaken", "Store"]
 
@@ -96,6 +96,18 @@ class Store(Database):
             connection.execute("DELETE FROM visits WHERE session_id = ?", (session_id,))
             connection.execute("DELETE FROM layouts WHERE session_id = ?", (session_id,))
 
+    def unmake(self, session_id: str) -> None:
+        """Make a session one that is being made again, by this process: it is about to be taken back."""
+        with self._write() as connection:
+            connection.execute("UPDATE sessions SET ready = 0, owner = ? WHERE id = ?", (owner.me(), session_id))
+
+    def give_back(self, session_id: str) -> None:
+        """Give back the label of a session that is being made (`reserve`); one that is made stays."""
+        with self._write() as connection:
+            if connection.execute("DELETE FROM sessions WHERE id = ? AND ready = 0", (session_id,)).rowcount:
+                connection.execute("DELETE FROM visits WHERE session_id = ?", (session_id,))
+                connection.execute("DELETE FROM layouts WHERE session_id = ?", (session_id,))
+
     def sessions(self) -> tuple[Session, ...]:
         """Sessions that are made, by label."""
         return self._records(Session, "SELECT record FROM sessions WHERE ready = 1 ORDER BY label")
@@ -157,6 +169,17 @@ class Store(Database):
             Job,
             "SELECT record FROM (SELECT record, created_at, id, row_number() OVER (PARTITION BY session_id ORDER BY "
             "created_at DESC, id DESC) AS rank FROM jobs) WHERE rank <= ? ORDER BY created_at DESC, id DESC",
+            per_session,
+        )
+
+    def setup_jobs(self, per_session: int) -> tuple[Job, ...]:
+        """The newest jobs of every session that set it up (`JobKind.INIT`), newest first."""
+        return self._records(
+            Job,
+            "SELECT record FROM (SELECT record, created_at, id, row_number() OVER (PARTITION BY session_id ORDER BY "
+            "created_at DESC, id DESC) AS rank FROM jobs WHERE json_extract(CAST(record AS TEXT), '$.kind') = ?) "
+            "WHERE rank <= ? ORDER BY created_at DESC, id DESC",
+            str(JobKind.INIT),
             per_session,
         )
 
@@ -257,12 +280,13 @@ class Store(Database):
         """
         wanted = OperationState.DONE if reversing else OperationState.DOING
         with self._write() as connection:
-            rows = self._rows("SELECT state, owner FROM operations WHERE id = ?", operation.id)
+            rows = self._rows("SELECT state, owner, record FROM operations WHERE id = ?", operation.id)
             if not rows or rows[0][0] != str(wanted) or (not reversing and owner.is_alive(str(rows[0][1]))):
                 raise Busy(f"{operation.label!r}: another devdeck works at {operation.verb} already", "look again")
             if reversing:
                 self._refuse_second(operation.session_id, operation.label)
-            operation = msgspec.structs.replace(operation, state=OperationState.DOING, ended_at=None)
+            known = records.decode(rows[0][2], Operation)  # what was handed in may be older
+            operation = msgspec.structs.replace(known, state=OperationState.DOING)
             connection.execute(
                 "UPDATE operations SET state = 'doing', owner = ?, record = ? WHERE id = ?",
                 (owner.me(), records.encode(operation), operation.id),
@@ -277,12 +301,15 @@ class Store(Database):
             connection.execute("UPDATE operations SET done = ? WHERE id = ?", (done, operation.id))
 
     def abandon(self, operation: Operation, detail: str) -> Operation:
-        """Journal that a change stopped half-way and is left to be settled: it stays `doing`, owned by nobody."""
+        """Journal that a change stopped half-way and is left to be settled: it stays `doing`, owned by nobody.
+
+        One that has ended, or that another process has taken over, stays as it is.
+        """
         operation = msgspec.structs.replace(operation, detail=detail)
         with self._write() as connection:
             connection.execute(
-                "UPDATE operations SET owner = '', record = ? WHERE id = ?",
-                (records.encode(operation), operation.id),
+                "UPDATE operations SET owner = '', record = ? WHERE id = ? AND state = 'doing' AND owner = ?",
+                (records.encode(operation), operation.id, owner.me()),
             )
         return operation
 
@@ -294,7 +321,7 @@ class Store(Database):
         """Journal that a change that was to be taken back stays as it was: nothing of it was taken back.
 
         Args:
-            operation: The change as it was before `take_over`.
+            operation: The change as `take_over` gave it.
         """
         return self._end(operation, state=OperationState.DONE)
 

@@ -5,14 +5,15 @@ it back, or do it again, without the process that began. So `do` and `undo` of a
 called again after they were cut off anywhere; `undo` may be called although `do` never began; neither throws work away
 (what holds work goes to the trash).
 
-A transaction may have a pivot: the first step from which on it is finished rather than taken back.
+A transaction may have a pivot: the first step from which on it is finished rather than taken back. One of which all
+steps are done only lacks its last line in the journal, and gets that.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -84,6 +85,7 @@ STEPS = {
     "forget": "devdeck.steps.removing:Forget",
     "end-terminal": "devdeck.steps.removing:EndTerminal",
     "drop-entry": "devdeck.steps.removing:DropEntry",
+    "require-entry": "devdeck.steps.restoring:RequireEntry",
     "bring-branch": "devdeck.steps.restoring:BringBranch",
     "repoint": "devdeck.steps.restoring:Repoint",
     "switch-head": "devdeck.steps.restoring:SwitchHead",
@@ -103,15 +105,23 @@ STEPS = {
 class _Plan(msgspec.Struct, frozen=True):
     steps: tuple[Any, ...]
     pivot: int | None = None
+    undo: str = ""
 
 
-def _encode(steps: Sequence[Step], pivot: int | None) -> bytes:
-    return records.encode(_Plan(tuple(steps), pivot))
+def _encode(steps: Sequence[Step], pivot: int | None, undo: str) -> bytes:
+    return records.encode(_Plan(tuple(steps), pivot, undo))
 
 
-def _decode(data: bytes) -> tuple[tuple[Step, ...], int | None]:
-    plan = records.decode(data, _Plan)
-    return tuple(_step(record) for record in plan.steps), plan.pivot
+def _decode(data: bytes) -> _Plan:
+    try:
+        plan = records.decode(data, _Plan)
+        return msgspec.structs.replace(plan, steps=tuple(_step(record) for record in plan.steps))
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise DeckError(
+            f"the journal has a step that this devdeck does not know: {error}",
+            "was it written by a newer one? update devdeck",
+            code="journal",
+        ) from error
 
 
 def _step(record: dict[str, Any]) -> Step:
@@ -130,6 +140,8 @@ class Transactions:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._store = site.store
+        self._owed: dict[str, Callable[[], Operation]] = {}
+        """What could not be written about changes that nobody works at any more, by their ids."""
 
     def run(
         self,
@@ -155,13 +167,14 @@ class Transactions:
             Busy: Another change of this session is under way.
             DeckError: A step failed. Those before it are taken back, or, from the pivot on, left to `settle`.
         """
+        self._write_owed()
         detail = "; ".join(words_of(steps))
         operation = self._store.begin(
             verb,
             session_id=session.id,
             label=session.label,
             detail=detail,
-            steps=_encode(steps, pivot),
+            steps=_encode(steps, pivot, undo),
             alone=True,
             id=id,
         )
@@ -175,11 +188,11 @@ class Transactions:
         except BaseException as error:
             words = f"{detail}: {error or type(error).__name__}"
             if pivot is not None and done >= pivot:
-                self._store.abandon(operation, words)
+                self._leave(operation, words)
             else:
                 self._take_back(operation, steps[: done + 1], words)
             raise
-        return self._store.finish(operation, OperationState.DONE, detail, undo)
+        return self._note(operation, lambda: self._store.finish(operation, OperationState.DONE, detail, undo))
 
     def _take_back(self, operation: Operation, steps: Sequence[Step], words: str) -> None:
         """Undo steps, the last one first. What fails stays in the journal for `settle`, with everything before it."""
@@ -187,13 +200,44 @@ class Transactions:
             with translated():
                 for step in reversed(steps):
                     step.undo(self._site)
-        except Exception as error:  # noqa: BLE001  what failed first is raised; a bug here must leave an entry too
-            self._store.abandon(operation, f"{words}; not all of it could be taken back: {error}")
-        else:
-            self._store.finish(operation, OperationState.FAILED, words)
+        except BaseException as error:
+            self._leave(operation, f"{words}; not all of it could be taken back: {error or type(error).__name__}")
+            if not isinstance(error, Exception):
+                raise
+            return  # what failed first is raised; a bug here must leave an entry too
+        with suppress(DeckError):  # as above
+            self._note(operation, lambda: self._store.finish(operation, OperationState.FAILED, words))
+
+    def _leave(self, operation: Operation, words: str) -> None:
+        """Leave a change in the journal to be settled, owned by nobody."""
+        with suppress(DeckError):
+            self._note(operation, lambda: self._store.abandon(operation, words))
+
+    def _note(self, operation: Operation, write: Callable[[], Operation]) -> Operation:
+        """Write into the journal how a change stands that this process does not work at any more.
+
+        A store that can't be written now (locked, no space) must not keep the change this process's own for as long
+        as that lives: what is owed is written before the journal is next asked or written to.
+        """
+        try:
+            return write()
+        except DeckError:
+            self._owed[operation.id] = write
+            raise
+
+    def _write_owed(self) -> None:
+        for id_ in tuple(self._owed):
+            write = self._owed.pop(id_, None)
+            if write is None:
+                continue  # another thread writes it
+            try:
+                write()
+            except DeckError:
+                self._owed[id_] = write
 
     def cut_off(self) -> tuple[Operation, ...]:
         """Transactions that nobody works at any more and that are not settled, the oldest first."""
+        self._write_owed()
         return tuple(
             operation
             for operation, who in self._store.unfinished()
@@ -207,20 +251,22 @@ class Transactions:
             Busy: Another process settles it.
             DeckError: Neither is possible now; the journal still has it.
         """
+        self._write_owed()
         operation = self._store.take_over(operation)
-        data, done = self._store.steps(operation.id)
-        steps, pivot = _decode(data)
         with self._kept(operation):
+            data, done = self._store.steps(operation.id)
+            plan = _decode(data)
             if done < 0:
-                return self._reverse(operation, steps)
-            if pivot is not None and done >= pivot:
-                for number, step in enumerate(steps[done:], done + 1):
-                    step.do(self._site)
-                    self._store.advance(operation, number)
-                return self._store.finish(operation, OperationState.DONE, f"{operation.detail}; finished later")
-            for step in reversed(steps[: done + 1]):
-                step.undo(self._site)
-        return self._store.finish(operation, OperationState.FAILED, f"{operation.detail}; cut off and taken back")
+                return self._reverse(operation, plan.steps)[0]
+            if done < len(plan.steps) and (plan.pivot is None or done < plan.pivot):
+                for step in reversed(plan.steps[: done + 1]):
+                    step.undo(self._site)
+                words = f"{operation.detail}; cut off and taken back"
+                return self._store.finish(operation, OperationState.FAILED, words)
+            for number, step in enumerate(plan.steps[done:], done + 1):
+                step.do(self._site)
+                self._store.advance(operation, number)
+            return self._store.finish(operation, OperationState.DONE, f"{operation.detail}; finished later", plan.undo)
 
     @contextmanager
     def _kept(self, operation: Operation) -> Iterator[None]:
@@ -229,37 +275,49 @@ class Transactions:
             with translated():
                 yield
         except BaseException:
-            self._store.abandon(operation, operation.detail)
+            self._leave(operation, operation.detail)
             raise
 
     def steps(self, operation: Operation) -> tuple[Step, ...]:
-        """The steps of a transaction, in order; empty for a change without."""
+        """The steps of a transaction, in order; empty for a change without.
+
+        Raises:
+            DeckError: A newer devdeck wrote them.
+        """
         data, _ = self._store.steps(operation.id)
-        return _decode(data)[0] if data else ()
+        return _decode(data).steps if data else ()
 
     def reverse(self, operation: Operation) -> Operation:
         """Take back a transaction that was done, step by step; it is `undone` afterwards.
 
-        It is under way again meanwhile: cut off, it is `settle`d by taking back the rest.
+        It is under way again meanwhile: cut off, it is `settle`d by taking back the rest. When a step refuses, those
+        that were taken back are done again, and it stays done.
 
         Raises:
             Busy: Another change of this session is under way, or it was taken back meanwhile.
             DeckError: It has no steps, or one of them can't be taken back.
         """
+        self._write_owed()
         steps = self.steps(operation)
         if not steps:
             raise DeckError(f"{operation.verb} {operation.label} can't be taken back", code="no-undo")
         reversing = self._store.take_over(operation, reversing=True)
-        try:
-            with self._kept(reversing):
-                return self._reverse(reversing, steps)
-        except DeckError:
-            if self._store.steps(operation.id)[1] == -1:  # the first step refused: that is no half of a change
-                self._store.leave_done(operation)
-            raise
+        with self._kept(reversing):
+            reversed_, refusal = self._reverse(reversing, steps)
+        if refusal is not None:
+            raise refusal
+        return reversed_
 
-    def _reverse(self, operation: Operation, steps: Sequence[Step]) -> Operation:
-        for number, step in enumerate(reversed(steps), 2):
-            step.undo(self._site)
-            self._store.advance(operation, -number)
-        return self._store.finish(operation, OperationState.UNDONE, operation.detail)
+    def _reverse(self, operation: Operation, steps: Sequence[Step]) -> tuple[Operation, DeckError | None]:
+        """Take back all steps, or none; returns the operation as it is then, and why it could not be taken back."""
+        for count in range(len(steps)):
+            step = steps[-1 - count]
+            try:
+                with translated():
+                    step.undo(self._site)
+            except DeckError as error:
+                for again in steps[-1 - count :]:
+                    again.do(self._site)
+                return self._store.leave_done(operation), error
+            self._store.advance(operation, -2 - count)
+        return self._store.finish(operation, OperationState.UNDONE, operation.detail), None

@@ -39,7 +39,9 @@ def unfinished(deck: Deck) -> Iterator[Problem]:
             partial(_settle, deck, operation),
         )
     with_steps = {operation.id for operation in cut_off}
-    for operation, who in deck.store.unfinished():
+    half_made = deck.store.half_made()
+    under_way = deck.store.unfinished()  # after those that are being made: none of them is without its change
+    for operation, who in under_way:
         if operation.id not in with_steps and not owner.is_alive(who):
             yield Problem(
                 Finding(
@@ -51,8 +53,8 @@ def unfinished(deck: Deck) -> Iterator[Problem]:
                 ),
                 partial(_give_up, deck, operation),
             )
-    for session, who in deck.store.half_made():
-        if not owner.is_alive(who) and session.id not in {it.session_id for it in cut_off}:
+    for session, who in half_made:
+        if not owner.is_alive(who) and session.id not in {it.session_id for it, _ in under_way}:
             yield Problem(
                 Finding(
                     name="half-made session",
@@ -77,7 +79,7 @@ def _give_up(deck: Deck, operation: Operation) -> str:
 
 
 def _give_back(deck: Deck, session: Session) -> str:
-    deck.store.forget_session(session.id)
+    deck.store.give_back(session.id)
     return f"gave back the label {session.label}"
 
 

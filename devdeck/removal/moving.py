@@ -22,7 +22,7 @@ from devdeck.errors import DeckError
 from devdeck.text import one_line
 
 _HOLES = 2**20
-"""Bytes of a file from which on holes in it are looked for: some file systems tell late, or not, what a small one has."""
+"""Bytes from which on holes in a file are looked for: some file systems tell late what a small one takes."""
 
 
 def move(source: str, target: str, key: str) -> None:

@@ -15,7 +15,7 @@ from devdeck.model import Member, Session, SessionKind, TrashEntry, TrashPart
 from devdeck.removal import keeping
 from devdeck.steps.making import Record, Reserve
 from devdeck.steps.removing import Move
-from devdeck.steps.restoring import BringBranch, BringTerminal, ClearTrash, Repoint, SwitchHead
+from devdeck.steps.restoring import BringBranch, BringTerminal, ClearTrash, Repoint, RequireEntry, SwitchHead
 from devdeck.store import LabelTaken
 from devdeck.text import one_line
 from devdeck.transactions import Site, Step, words_of
@@ -93,6 +93,7 @@ class _Restoring:
         session = self._session(members, base)
         recorded = entry.recorded or self._label is not None
         todo: list[Step] = [
+            RequireEntry(entry_id=entry.id, label=entry.session.label),
             *((Reserve(session=session),) if recorded else ()),
             *self._steps,
             *self._late,

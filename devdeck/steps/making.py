@@ -32,8 +32,8 @@ class Reserve(Step, frozen=True, kw_only=True, tag="reserve", tag_field="step"):
             site.store.reserve(self.session)
 
     def undo(self, site: Site) -> None:
-        """Give it back."""
-        site.store.forget_session(self.session.id)
+        """Give it back. When it was never taken, a session of this id is somebody else's, and made."""
+        site.store.give_back(self.session.id)
 
 
 class AddRemote(Step, frozen=True, kw_only=True, tag="add-remote", tag_field="step"):
@@ -220,4 +220,5 @@ class Record(Step, frozen=True, kw_only=True, tag="record", tag_field="step"):
             site.store.know_repository(place.repository_path, place.repository)
 
     def undo(self, site: Site) -> None:
-        """Nothing: `Reserve`, which comes before, forgets the session."""
+        """It is not made any more; `Reserve`, which comes before, gives its label back."""
+        site.store.unmake(self.session.id)

@@ -5,13 +5,29 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from devdeck.errors import DeckError, Missing
+from devdeck.errors import DeckError, Missing, NotFound
 from devdeck.git import admin as admins
 from devdeck.git import refs, trash
 from devdeck.model import OperationState, Session, TrashEntry
 from devdeck.removal import keeping
 from devdeck.removal.moving import delete_tree
 from devdeck.transactions import Site, Step
+
+
+class RequireEntry(Step, frozen=True, kw_only=True, tag="require-entry", tag_field="step"):
+    """Make sure, now that no other change of the session can begin, that the entry is still in the trash."""
+
+    entry_id: str
+    label: str
+
+    def do(self, site: Site) -> None:
+        """Look.
+
+        Raises:
+            NotFound: Another devdeck brought it back, or deleted it.
+        """
+        if self.entry_id not in {entry.id for entry in site.store.trash()}:
+            raise NotFound(f"{self.label!r} is not in the trash any more", "`devdeck trash` lists what there is")
 
 
 class BringBranch(Step, frozen=True, kw_only=True, tag="bring-branch", tag_field="step"):

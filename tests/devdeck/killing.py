@@ -29,6 +29,28 @@ def dying(name, before):
         return given
     setattr(Store, name, call)
 
+if point.endswith("-write"):  # at any transaction of the store: before it begins, or as soon as it is committed
+    import contextlib
+    from devdeck.database import Database
+    real = Database._write
+
+    @contextlib.contextmanager
+    def writing(self):
+        global left
+        left -= 1
+        if left < 0:
+            if point == "after-write":
+                with real(self) as connection:
+                    yield connection
+            os.kill(os.getpid(), signal.SIGKILL)
+        with real(self) as connection:
+            yield connection
+
+    deck = Deck.open()
+    Database._write = writing
+    exec(sys.argv[3])
+    sys.exit(0)
+
 names = {"begun": "begin", "taken-over": "take_over", "step-done": "advance", "step-journaled": "advance"}
 dying(names[point], point == "step-done")
 deck = Deck.open()

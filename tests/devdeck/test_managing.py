@@ -298,8 +298,13 @@ def test_a_rename_that_was_killed_is_settled(deck: Deck, repository: Path, point
     if not killed:
         return
     assert [found.name for found in look(deck, leftovers.CHECKS)] == ["unfinished operation"]
-    doctor.fix(deck)
+    whole = (point, number) == ("step-journaled", 2)  # nothing lacks but the last line of the journal
+    assert doctor.fix(deck) == ("finished rename fix" if whole else "took back rename fix",)
     assert [found.name for found in look(deck, leftovers.CHECKS)] == []
+    if whole:
+        assert deck.sessions.find("better").branch == "better"
+        assert deck.store.operations()[0].undo == "devdeck rename better fix"
+        assert deck.history.undo().verb == "rename"
     assert deck.sessions.find("fix") == session
     assert branches(repository) == {"main", "fix"}
     terminal = deck.terminals.own(session)
@@ -442,8 +447,11 @@ def test_an_adoption_that_was_killed_is_settled(
     if not run_killed(f"deck.managing.adopt({str(by_hand)!r})", point, number):
         assert (point, number > 0) == ("begun", True)
         return
-    doctor.fix(deck)
+    whole = (point, number) == ("step-journaled", 2)
+    assert doctor.fix(deck) == ("finished adopt theirs" if whole else "took back adopt theirs",)
     assert [found.name for found in look(deck, leftovers.CHECKS)] == []
+    if whole:
+        assert deck.history.undo().verb == "adopt"
     assert deck.store.sessions() == ()
     assert [terminal.devdeck_id for terminal in deck.terminals.all()] == [""]
     assert deck.managing.adopt(str(by_hand)).label == "theirs"

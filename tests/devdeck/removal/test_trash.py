@@ -502,7 +502,7 @@ def test_a_restore_that_is_killed_loses_nothing(deck: Deck, repository: Path, po
         assert [found.name for found in doctor.examine(deck) if found.fixable] == []
         assert lost(deck, session, before) == []
         deck.removing.remove(session, force=True)
-    assert killed == {"begun": 1, "step-done": 7, "step-journaled": 3}[point]
+    assert killed == {"begun": 1, "step-done": 8, "step-journaled": 3}[point]
 
 
 # Keeping and dropping
