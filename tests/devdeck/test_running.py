@@ -124,8 +124,9 @@ async def test_a_terminal_that_ends_and_comes_back_shows(live: RunningDeck, tmux
 
 async def test_a_job_is_followed_and_its_screen_seen(live: RunningDeck, repository: Path) -> None:
     id_ = await started(live, "one", repository)
-    job = await live.run(id_, ("sh", "-c", "echo hello from the job; sleep 0.5; exit 4"))
+    job = await live.run(id_, ("sh", "-c", "echo hello from the job; until [ -e ../go ]; do sleep 0.05; done; exit 4"))
     await auntil(lambda: live.state.sessions[id_].running)
+    (Path(live.state.sessions[id_].session.worktree).parent / "go").touch()
     await auntil(lambda: live.state.sessions[id_].jobs and live.state.sessions[id_].jobs[0].state is JobState.ENDED)
     ended = live.state.sessions[id_].jobs[0]
     assert (ended.id, ended.exit_status) == (job.id, 4)
@@ -146,9 +147,23 @@ async def test_the_pane_is_captured_with_colours(live: RunningDeck, repository: 
     await asyncio.wait_for(look(), 20)
 
 
-async def test_results_stream_and_the_verdict_is_reconciled(live: RunningDeck, repository: Path) -> None:
-    slow = "import time\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    time.sleep(1)\n    assert 1 == 2\n"
-    commit(repository, {"tests/test_it.py": slow, "pytest.ini": "[pytest]\n"}, "tests")
+async def test_results_stream_and_the_verdict_is_reconciled(
+    live: RunningDeck, repository: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    waiting = f"""import pathlib, time
+
+
+def test_a():
+    pass
+
+
+def test_b():
+    while not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.02)
+    assert 1 == 2
+"""
+    commit(repository, {"tests/test_it.py": waiting, "pytest.ini": "[pytest]\n"}, "tests")
     id_ = await started(live, "one", repository)
     job = await live.test(id_)
 
@@ -157,6 +172,7 @@ async def test_results_stream_and_the_verdict_is_reconciled(live: RunningDeck, r
         return (run.state, run.passed, run.failed) if run else (RunState.ERROR, -1, -1)
 
     await auntil(lambda: run_state() == (RunState.RUNNING, 1, 0))
+    gate.touch()
     await auntil(lambda: run_state() == (RunState.FAILED, 1, 1))
     results = {result.id: result.outcome for result in await live.results(job.id)}
     assert results == {"tests/test_it.py::test_a": Outcome.PASSED, "tests/test_it.py::test_b": Outcome.FAILED}

@@ -199,8 +199,10 @@ def test_no_tests_is_not_green(cli: Cli, repository: Path) -> None:
     assert cli.json("test", "one", status=1)["run"]["state"] == "no-tests"
 
 
-def test_interrupting_test_leaves_the_run_going(cli: Cli, repository: Path) -> None:
-    commit(repository, {"tests/test_it.py": "import time\n\n\ndef test_long():\n    time.sleep(3)\n"}, "slow")
+def test_interrupting_test_leaves_the_run_going(cli: Cli, repository: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    waiting = f"def test_long():\n    while not pathlib.Path({str(gate)!r}).exists():\n        time.sleep(0.02)\n"
+    commit(repository, {"tests/test_it.py": f"import pathlib, time\n\n\n{waiting}"}, "slow")
     cli("start", "one")
     process = subprocess.Popen(
         [sys.executable, "-m", "devdeck", "test", "one"], cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -209,6 +211,7 @@ def test_interrupting_test_leaves_the_run_going(cli: Cli, repository: Path) -> N
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+    gate.touch()
     until(lambda: cli.json("ls")["sessions"][0]["tests"]["state"] == "passed", timeout=40)
 
 

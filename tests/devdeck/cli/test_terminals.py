@@ -11,9 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from devdeck.cli.main import main
 from devdeck.deck import Deck
 from tests.devdeck.cli.test_contract import Cli
-from tests.devdeck.terminal.terminal_support import at_prompt, made, made_workspace, shown, started_in_pane, terminal_of
+from tests.devdeck.terminal.terminal_support import (
+    at_prompt,
+    made,
+    made_workspace,
+    shown,
+    started_in_pane,
+    terminal_of,
+    time_is_over_when_printed,
+)
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, tmux
@@ -119,9 +128,19 @@ def test_wait_gives_status_and_output(cli: Cli, deck: Deck, repository: Path) ->
     assert (entry["exit_status"], entry["output"], entry["sent"]) == (3, "x\n", True)
     done = cli("send", "one,two", "--wait", "echo $DEVDECK_LABEL")
     assert done.stdout == "── one: exit 0\none\n── two: exit 0\ntwo\n"
-    done = cli("send", "one", "--wait=1", "echo begun; sleep 1000", status=1)
-    assert done.stdout == "begun\n"
-    assert "still running after 1 s" in done.stderr
+
+
+def test_wait_ends_before_the_command(
+    cli: Cli, deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready(deck, repository, "one")
+    with monkeypatch.context() as patch:
+        time_is_over_when_printed(patch, b"begun\r\n")
+        with pytest.raises(SystemExit) as ended:
+            main(["send", "one", "--wait=1", "echo begun; sleep 1000"])
+    done = capsys.readouterr()
+    assert (ended.value.code, done.out) == (1, "begun\n")
+    assert "still running after 1 s" in done.err
     assert cli.error("send", "one", "--wait", "ls", status=4)["code"] == "refused"
 
 
