@@ -62,6 +62,8 @@ class LineView(ScrollView, can_focus=True):
     """Line under the mouse; -1 when there is none."""
 
     _only_focus = False
+    _focus_due = False
+    _geometry: tuple[object, ...] = ()
     _viewed = Size(1, 1)
     _sized = Size(0, 0)
 
@@ -210,8 +212,22 @@ class LineView(ScrollView, can_focus=True):
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Repaint; when the focus comes or goes the border alone, for only its colour depends on it."""
         if self._only_focus and not (regions or layout or recompose):
-            regions = border_regions(self)
+            self._show_focus_soon()
+            return self
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """Take the size of a layout, unless it is the one that it was.
+
+        Textual takes any view with a border for resized and draws its scroll bar anew, after each layout of the screen.
+        """
+        styles = self.styles
+        shown = (styles.overflow_x, styles.overflow_y, styles.scrollbar_size_vertical, styles.gutter)
+        geometry = (size, self.virtual_size, virtual_size, container_size, *shown)
+        if geometry == self._geometry:
+            return False
+        self._geometry = geometry
+        return super()._size_updated(size, virtual_size, container_size, layout)
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the lines out for the new size; nothing is new about that of a view that was hidden for a while."""
@@ -250,6 +266,22 @@ class LineView(ScrollView, can_focus=True):
         """Show whether keys go here: by the border and the line under the cursor."""
         with self._changing_focus():
             super().watch_has_focus(focused)
+        self._show_focus_soon()
+
+    def _show_focus_soon(self) -> None:
+        """Draw what depends on the focus with the next frame but one.
+
+        What the focus goes to is elsewhere on the screen, and often new: a frame that spans both costs twice as much.
+        """
+        if not self._focus_due:
+            self._focus_due = True
+            self.call_after_refresh(self._show_focus)
+
+    def _show_focus(self) -> None:
+        self._focus_due = False
+        border = border_regions(self)
+        if border:
+            super().refresh(*border)
         if self.cursor >= 0:
             self.refresh_line(self.cursor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from rich.cells import get_character_cell_size
+from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.cache import LRUCache
@@ -141,15 +141,17 @@ class RowPainter:
             pieces = [*zip(points, [*points[1:], len(text)], strict=True)]
         else:
             pieces = [cell_slice(text, look.x, look.text_width)]
-        strips = []
+        strips, ascii_only = [], text.isascii()
         for index, (start, end) in enumerate(pieces):
             segments = self._gutter(line, mark, look, base, index == 0)
+            used = sum(len(piece.text) for piece in segments)
             segments += cut_runs(text, runs, start, end, position if look.places else None)
-            used = sum(segment.cell_length for segment in segments)
+            used += end - start if ascii_only else cell_len(text[start:end])
             if used < look.width:
                 segments.append(Segment(" " * (look.width - used), base))
             if not look.places:
-                segments = [Segment(piece.text, self.shown(piece.style or base)) for piece in segments]
+                shown = self.shown
+                segments = [Segment(words, shown(style or base)) for words, style, _ in segments]
             strip = Strip(segments, max(used, look.width))
             strips.append(strip if used <= look.width else strip.crop(0, look.width))
         return strips

@@ -526,9 +526,9 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             self._filters = filters
             self._painter.clear()
             self._screen_rows = None
-        rows = self._rows()
-        strips = [self._row(y, rows) for y in crop.line_range]
-        if crop.x or crop.right < self._width:
+        rows, width, height = self._rows(), self._width, self.size.height
+        strips = [self._row(y, rows, width, height) for y in crop.line_range]
+        if crop.x or crop.right < width:
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
 
@@ -536,11 +536,10 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """One row of the pane, whose pieces know their places: what the mouse asks for."""
         if self._mouse_rows is None:
             self._mouse_rows = list(self._lay_out(msgspec.structs.replace(self._look(), places=True)))
-        return self._row(y, self._mouse_rows)
+        return self._row(y, self._mouse_rows, self._width, self.size.height)
 
-    def _row(self, y: int, rows: Rows) -> Strip:
-        width = self._width
-        if y == self.size.height - 1:
+    def _row(self, y: int, rows: Rows, width: int, height: int) -> Strip:
+        if y == height - 1:
             return self._status_strip(self.size.width).crop(0, width)
         if y < len(rows):
             return rows[y][1]
