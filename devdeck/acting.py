@@ -10,6 +10,8 @@ from typing import ParamSpec, TypeVar
 
 from devdeck.deck import Deck
 from devdeck.errors import DeckError, NotFound, Refused
+from devdeck.git import refs
+from devdeck.git.repository import find_repository
 from devdeck.labels import why_not_label
 from devdeck.live import BranchChoice, Delivery, Handoff, RemovalPlan, Setup, Start
 from devdeck.model import Job, JobKind, Operation, Session, TrashEntry
@@ -187,6 +189,10 @@ class Acting:
         """Branches and tags of a repository."""
         return await self._detail(self._deck.starting.branches, path)
 
+    async def find_commit(self, path: str, name: str) -> str:
+        """The commit that a revision means in a repository."""
+        return await self._detail(_commit, path, name)
+
     async def fetch(self, path: str) -> None:
         """Ask the remotes of a repository for news."""
         self._require_writable()
@@ -290,3 +296,11 @@ class Acting:
         """Switch to the session's terminal, or say what to run to attach."""
         self._require_writable()
         return await self._in(self._intents, INTENT_TIMEOUT, self._deck.terminals.hand_off, self._session(session_id))
+
+
+def _commit(path: str, name: str) -> str:
+    root = find_repository(path).root
+    try:
+        return refs.resolve_commit(root, name)
+    except NotFound:
+        return ""

@@ -210,6 +210,9 @@ class LiveDeck(Protocol):
     async def branches(self, path: str) -> tuple[BranchChoice, ...]:
         """Branches and tags of a repository, those with the newest commits first, bounded; nothing is fetched."""
 
+    async def find_commit(self, path: str, name: str) -> str:
+        """The id of the commit that a branch, tag or other revision means in a repository; empty when it means none."""
+
     async def fetch(self, path: str) -> None:
         """Ask the remotes of a repository for news; bounded in time."""
 

@@ -23,6 +23,7 @@ from tui.lifeline import STATUS, Lifeline
 from tui.screens.main import MainScreen
 from tui.theme import DEFAULT_THEME, load_themes, token_defaults
 from tui.widgets.session_order import SORTS
+from tui.wording import in_keys
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class DeckApp(App[int]):
         self._preferences_path = deck.paths.state / "dashboard.json"
         self._preferences = preferences.load(self._preferences_path)
         self.intents = Intents(self, deck)
-        deck.on_notice = lambda text: self.intents.toast(text, "", "warning")
+        deck.on_notice = lambda text: self.intents.toast(in_keys(text), "", "warning")
         self.history = History(deck.paths.state / "history")
         for theme in self._deck_themes.values():
             self.register_theme(theme.textual)

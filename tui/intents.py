@@ -15,6 +15,7 @@ from devdeck.live import LiveDeck
 from devdeck.model import Job, JobKind, Operation
 from tui import editor, handoff
 from tui.widgets.spans import clean
+from tui.wording import in_keys
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Intents:
 
     def tell_error(self, error: DeckError) -> None:
         """Show an error with what to do about it."""
-        self.toast(error.message, error.hint, "error")
+        self.toast(error.message, in_keys(error.hint), "error")
 
     def _label(self, session_id: str) -> str:
         state = self._deck.state.sessions.get(session_id)

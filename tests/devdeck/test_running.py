@@ -312,6 +312,10 @@ async def test_terminals_that_are_gone_come_back_together(live: RunningDeck, dec
 async def test_branches_and_checkout(live: RunningDeck, repository: Path) -> None:
     run_git(repository, "branch", "feature")
     assert {choice.name for choice in await live.branches(str(repository))} == {"main", "feature"}
+    head = run_git(repository, "rev-parse", "HEAD").strip()
+    assert [await live.find_commit(str(repository), name) for name in ("feature", head[:9], "zzz", "--all")] == [
+        head, head, "", "",
+    ]  # fmt: skip
     await live.fetch(str(repository))
     session = await live.checkout("feature", str(repository))
     assert (session.branch, session.target) == ("feature", "feature")

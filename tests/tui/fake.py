@@ -340,6 +340,11 @@ class FakeDeck:
         await self._called("branches", path)
         return self.known_branches
 
+    async def find_commit(self, path: str, name: str) -> str:
+        await self._called("find_commit", path, name)
+        known = name.startswith("HEAD") or any(it.name == name for it in self.known_branches)
+        return "c0ffee" + "0" * 34 if known else ""
+
     async def fetch(self, path: str) -> None:
         await self._called("fetch", path)
 

@@ -76,10 +76,67 @@ async def test_any_ref_can_be_typed(make_deck: MakeDeck) -> None:
         await it.type("hotfix")
         await it.press("tab", "tab")
         await it.type("HEAD~3")
-        assert "what is typed is taken as it is" in it.text()
+        await it.until(lambda: "✓ commit c0ffee0000" in it.text())
         await it.press("enter")
         await gone(it)
         assert deck.named("start_session")[0][0].base == "HEAD~3"
+
+
+async def test_of_a_prefix_it_is_shown_what_is_taken(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as it:
+        dialog = await opened(it, "n", NewSession)
+        await it.until(lambda: dialog.base.options)
+        await it.type("hotfix")
+        await it.press("tab", "tab")
+        await it.type("v1")
+        await it.until(lambda: "→ takes v1.0" in it.text())
+        assert "→ v1.0" in it.text()
+        assert dialog.base.value == "v1"
+        await it.type(".0")
+        await it.until(lambda: "✓ tag, 10d ago" in it.text())
+        dialog.base.value = "v1"
+        await it.press("enter")  # at once: git is waited for
+        await gone(it)
+        assert deck.named("start_session")[0][0].base == "v1.0"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_what_is_wrong_with_a_configuration_is_whole(make_deck: MakeDeck, size: tuple[int, int]) -> None:
+    deck = make_deck()
+    problem = "~/src/api/.devdeck.toml:12:5: found 'comands', expected one of include, commands, teardown"
+    deck.failures["setup"] = DeckError(problem, "")
+    async with driving(deck, size) as it:
+        await opened(it, "n", NewSession)
+        await it.until(lambda: "expected one of" in it.text())
+        words = " ".join(row.strip(" │") for row in it.text().splitlines())
+        assert "teardown" in words
+        assert "esc cancel" in it.text()
+        deck.failures["setup"] = DeckError(f"{problem} " * 6, "")
+        await it.press("escape")
+        await opened(it, "n", NewSession)
+        await it.until(lambda: "… devdeck config check says all of it" in it.text())
+        assert "esc cancel" in it.text()
+
+
+async def test_a_base_that_does_not_exist_is_told_before_enter_and_not_taken(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck) as it:
+        dialog = await opened(it, "n", NewSession)
+        await it.until(lambda: dialog.base.options)
+        await it.type("hotfix")
+        await it.press("tab", "tab")
+        await it.type("zzz[/x]")
+        await it.until(lambda: "✗ no branch, tag or commit 'zzz[/x]' here" in it.text())
+        await it.press("enter")
+        await it.until(lambda: "empty is HEAD" in it.text())
+        assert not deck.named("start_session")
+        deck.failures["find_commit"] = DeckError("git is busy", "")
+        dialog.base.value = "abc"
+        await it.until(lambda: "taken as it is" in it.text())
+        await it.press("enter")
+        await gone(it)
+        assert deck.named("start_session")[0][0].base == "abc"
 
 
 async def test_arrows_pick_a_base_while_the_label_is_typed(make_deck: MakeDeck) -> None:

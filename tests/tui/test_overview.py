@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from devdeck.errors import Missing
-from devdeck.model import Commit, Fact, GitFacts, Health, JobState, Operation, OperationState, RunState
+from devdeck.model import Commit, Fact, GitFacts, Health, JobKind, JobState, Operation, OperationState, RunState
 from tests.support import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
@@ -170,3 +170,18 @@ async def test_hostile_text_everywhere() -> None:
             assert_safe(tab)
             await pilot.click(tab, offset=(15, 3))
             assert not app.belled
+
+
+async def test_why_setting_up_failed_is_whole_at_any_width_with_the_keys_in_a_row_of_their_own() -> None:
+    it, tab = deck(), OverviewTab()
+    name = "sh tools/catalogue.sh --all --of last-year --into stock"
+    failed = job(kind=JobKind.INIT, title=name, state=JobState.ENDED, exit_status=69, ended_at=NOW - 5)
+    async with WidgetApp(tab).run_test(size=(52, 30)):
+        tab.set_shown(True)
+        tab.update_session(it.live, state(jobs=(failed,)))
+        await auntil(lambda: "init failed" in text_of(tab))
+        rows = [row.strip() for row in text_of(tab).splitlines()]
+        start = next(number for number, row in enumerate(rows) if "init failed" in row)
+        keys = next(number for number, row in enumerate(rows) if row == "l shows its log · I sets it up again")
+        assert " ".join(rows[start:keys]) == f"setup     ✗ init failed: {name} · exit 69"
+        assert "…" not in "".join(rows[start:keys])

@@ -17,7 +17,8 @@ from textual.widgets import Label
 
 from tui.widgets.bar import Bar, Part
 from tui.widgets.line_view import Facts
-from tui.widgets.spans import Span, Tone, clean
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, wrapped
+from tui.wording import in_keys
 
 T = TypeVar("T")
 
@@ -50,7 +51,6 @@ class Dialog(ModalScreen[T]):
             padding: 1 2 0 2;
         }
         & LineView { background: $surface; }
-        & #dialog-error { margin-top: 1; }
         & #dialog-choices { margin-top: 1; margin-bottom: 0; }
         & Input {
             border: none; border-left: thick $deck-border; height: 1; padding: 0 1; background: $panel;
@@ -106,13 +106,15 @@ class Dialog(ModalScreen[T]):
 
     def complain(self, message: str, hint: str = "", tone: Tone = Tone.FAILED) -> None:
         """Show what is wrong, or nothing."""
-        lines = []
+        lines: list[Line] = []
         if message:
             glyph = "✗ " if tone is Tone.FAILED else ""
             lines.append((Span(f"{glyph}{clean(message, 300)}", tone),))
         if hint:
-            lines.append((Span(clean(hint, 300), Tone.MUTED),))
-        self.query_one("#dialog-error", Facts).put(tuple(lines) or ((),))
+            lines.append((Span(clean(in_keys(hint), 300), Tone.MUTED),))
+        facts = self.query_one("#dialog-error", Facts)
+        width = facts.size.width or 70
+        facts.put(tuple(part for row in lines for part in wrapped(by_words(row), width, 2)) or ((),))
 
     async def on_bar_pressed(self, event: Bar.Pressed) -> None:
         """A choice was clicked."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from devdeck.errors import DeckError
@@ -18,11 +19,16 @@ from tui.screens.dialog import Choice, Dialog
 from tui.screens.trust import allowed
 from tui.widgets.line_view import Facts
 from tui.widgets.picker import PickField, PickList
-from tui.widgets.spans import Line, Span, Tone, clean, line
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, line, wrapped
+from tui.wording import in_keys
 
 _log = logging.getLogger(__name__)
 
 CANCEL = Choice("esc", "cancel", "cancel")
+PROBLEM_ROWS = 4
+"""Most rows for what is wrong with a configuration; half of them where rows are few."""
+TALL = 32
+"""Rows of a screen that has room."""
 Order = Callable[[], Awaitable[Session]]
 """What is to be made: called, it gives the session by and by."""
 
@@ -42,7 +48,7 @@ class Maker(Dialog[str]):
         & .after { margin-top: 1; }
     }
     """
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012  no ClassVar in the base
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012  no ClassVar in the base
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Create", show=False)]
     DOING: ClassVar[str] = "making branch, worktree and terminal"
 
@@ -102,7 +108,7 @@ class Maker(Dialog[str]):
     def _failed(self, error: DeckError) -> None:
         self.busy = False
         if self._over:
-            words = clean(f"{error.message}. {error.hint}" if error.hint else error.message, 400)
+            words = clean(f"{error.message}. {in_keys(error.hint)}" if error.hint else error.message, 400)
             self.app.notify(words, title=self.TITLE_TEXT, severity="error", markup=False)
         else:
             self.complain(error.message, error.hint)
@@ -185,17 +191,24 @@ class SetupLine(Facts):
     def show(self, setup: Setup | None, problem: str, *, foreign: bool = False) -> None:
         """Say it, or why it is not known."""
         self._setup, self._problem, self._foreign = setup, problem, foreign
-        self.lines_changed()
-        self.refresh()
+        self._told()
 
-    def line_count(self) -> int:
-        """Always one."""
-        return 1
+    def on_resize(self, event: events.Resize) -> None:
+        """Break it anew."""
+        super().on_resize(event)
+        self._told()
 
-    def line_at(self, row: int, width: int) -> Line:
-        """As much of it as there is room for."""
-        if self._problem:
-            return (Span(f"✗ {clean(self._problem, 200)}", Tone.FAILED),)
+    def _told(self) -> None:
+        width = self.size.width or 60
+        if not self._problem:
+            self.put((self._words(width),))
+            return
+        rows = wrapped(by_words((Span(f"✗ {clean(self._problem, 600)}", Tone.FAILED),)), width, 2)
+        cut = (Span("  … ", Tone.MUTED), Span("devdeck config check", Tone.STRONG), Span(" says all of it", Tone.MUTED))
+        most = PROBLEM_ROWS if self.app.size.height >= TALL else PROBLEM_ROWS // 2
+        self.put(rows if len(rows) <= most else (*rows[: most - 1], cut))
+
+    def _words(self, width: int) -> Line:
         if self._setup is None:
             return (Span("…", Tone.MUTED),)
         if self._foreign and self._setup.digest:

@@ -20,6 +20,7 @@ from tui.screens.dialog import Choice, Dialog
 from tui.widgets.line_view import LineView
 from tui.widgets.rows import counted, path_hint
 from tui.widgets.spans import Line, Span, Tone, by_words, clean, line, shorten, wrapped
+from tui.wording import in_keys
 
 AT_ONCE = 4
 """Plans that are asked for at the same time."""
@@ -79,7 +80,7 @@ class RemoveSessions(Dialog[tuple[Operation, ...]]):
                 try:
                     return await self._deck.plan_removal(session.id)
                 except DeckError as error:
-                    why = f"{error.message}; {error.hint}" if error.hint else error.message
+                    why = f"{error.message}; {in_keys(error.hint)}" if error.hint else error.message
                     return RemovalPlan(session=session, steps=(), risks=(), forbidden=why)
 
         found = await asyncio.gather(*map(ask, self._sessions))

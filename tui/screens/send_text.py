@@ -16,7 +16,8 @@ from devdeck.model import SessionState
 from tui.screens.dialog import Choice, Dialog, labelled
 from tui.widgets.field import Field
 from tui.widgets.line_view import Facts, LineView
-from tui.widgets.spans import Line, Span, Tone, clean, fit, line
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, fit, line, wrapped
+from tui.wording import in_keys
 
 _CANCEL = Choice("esc", "cancel", "cancel")
 
@@ -245,11 +246,21 @@ class SendReport(Dialog[tuple[str, ...]]):
         sent = sum(1 for it in self._deliveries if it.sent)
         about = line(Span(f"sent to {sent} of {len(self._deliveries)}: ", Tone.MUTED), Span(clean(self._text, 200)))
         self.query_one("#report-text", Facts).put((about, ()))
-        ordered = sorted(self._deliveries, key=lambda it: it.sent)
-        self.query_one(Deliveries).put(tuple(row for it in ordered for row in delivery_lines(it)))
-        count = len(self.forcible)
-        choices = [Choice("F", f"send anyway to {count}", "force")] if count else []
+        self._show()
+        refused = [it.label for it in self._deliveries if it.session_id in self.forcible]
+        whom = clean(refused[0], 40) if len(refused) == 1 else str(len(refused))
+        choices = [Choice("F", f"send anyway to {whom}", "force")] if refused else []
         self.offer((*choices, Choice("esc", "leave it", "cancel")))
+
+    def _show(self) -> None:
+        view = self.query_one(Deliveries)
+        ordered = sorted(self._deliveries, key=lambda it: it.sent)
+        width = view.view_width if view.size.width else 70
+        view.put(tuple(row for it in ordered for row in delivery_lines(it, width)))
+
+    def on_resize(self) -> None:
+        """Break the reasons anew."""
+        self.call_after_refresh(self._show)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the sessions."""
@@ -261,12 +272,15 @@ class SendReport(Dialog[tuple[str, ...]]):
             self.dismiss(self.forcible)
 
 
-def delivery_lines(delivery: Delivery) -> tuple[Line, ...]:
-    """Whether text arrived at a session, and why not."""
-    label = fit((Span(clean(delivery.label, 80), Tone.LABEL),), 24)
+def delivery_lines(delivery: Delivery, width: int) -> tuple[Line, ...]:
+    """Whether text arrived at a session, and why not and what to do about it, in rows of at most `width` cells."""
+    label = Span(clean(delivery.label, 80), Tone.LABEL)
     if delivery.sent:
         words = "  sent" if delivery.confirmed else "  sent, not read yet"
         return (line(Span("✓ ", Tone.PASSED), label, Span(words, Tone.MUTED)),)
-    first = line(Span("✗ ", Tone.FAILED), label, Span(f"  {clean(delivery.error, 200)}", Tone.DIRTY))
-    hint = (Span(f"{' ' * 28}{clean(delivery.hint, 200)}", Tone.MUTED),) if delivery.hint else ()
-    return (first, hint) if hint else (first,)
+    # The session's name stands before it already.
+    why = clean(delivery.error, 300).removeprefix(f"'{delivery.label}' ").removeprefix("is ")
+    rows = [line(Span("✗ ", Tone.FAILED), label, Span(f"  {why}", Tone.DIRTY))]
+    if delivery.hint:
+        rows.append((Span(f"  {clean(in_keys(delivery.hint), 300)}", Tone.MUTED),))
+    return tuple(part for row in rows for part in wrapped(by_words(row), width, 2))

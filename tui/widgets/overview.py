@@ -25,7 +25,7 @@ from tui.widgets import rows
 from tui.widgets.line_view import LineView, message_lines
 from tui.widgets.plot import format_value
 from tui.widgets.session_order import status_of
-from tui.widgets.spans import Line, Span, Tone, clean, fit, line, shorten, width_of, wrapped
+from tui.widgets.spans import Line, Span, Tone, by_words, clean, fit, line, shorten, width_of, wrapped
 from tui.widgets.tab import SessionTab
 
 REST = 0.12
@@ -177,9 +177,16 @@ def setup_fact(state: SessionState) -> tuple[Line, ...]:
     job = state.failed_initialization
     if job is None:
         return ()
-    keys = f" · {ACTIONS['tab.logs'].key} shows its log, {ACTIONS['session.init'].key} sets it up again"
-    words = f"✗ init failed: {rows.command_name(job)} · {job.verdict}"
-    return (fact("setup", Span(words, Tone.FAILED), Span(keys, Tone.MUTED)),)
+    why = f" · {clean(job.reason, 200)}" if job.reason else ""
+    told = by_words((Span(f"✗ init failed: {rows.command_name(job)} · {job.verdict}{why}", Tone.FAILED),))
+    keys = line(
+        Span(ACTIONS["tab.logs"].key, Tone.STRONG),
+        Span(" shows its log", Tone.MUTED),
+        Span(" · ", Tone.MUTED),
+        Span(ACTIONS["session.init"].key, Tone.STRONG),
+        Span(" sets it up again", Tone.MUTED),
+    )
+    return (fact("setup", told), fact("", keys))
 
 
 def member_lines(states: Sequence[SessionState], now: float) -> list[Line]:

@@ -55,6 +55,10 @@ class PickField(Field):
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         self.options: tuple[Option, ...] = ()
         self.found: tuple[Found, ...] = ()
+        self.taking = -1
+        """Index in `found` of what stands for a text that is no option itself; -1 for none."""
+        self.none = "none of these; what is typed is taken as it is"
+        """What is said when no option matches."""
         self._query = ""
         self._picking = False
         super().__init__(value, placeholder=placeholder, id=id)
@@ -86,6 +90,7 @@ class PickField(Field):
             if match is not None:
                 hits.append((-match.score, number, Found(option, *match.positions)))
         self.found = tuple(hit[2] for hit in sorted(hits, key=lambda hit: hit[:2]))
+        self.taking = -1
         if self.is_attached:
             self.post_message(self.Listed(self))
 
@@ -111,7 +116,6 @@ class PickList(LineView, can_focus=False):
     DEFAULT_CSS = """
     PickList { height: 6; }
     """
-    EMPTY = "none of these; what is typed is taken as it is"
 
     class Picked(Message):
         """An option was clicked; it is the field's now."""
@@ -131,7 +135,7 @@ class PickList(LineView, can_focus=False):
         other = field is not self.field
         self.field, self.empty = field, empty
         self.lines_changed()
-        self.cursor = field.picked
+        self.cursor = field.picked if field.picked >= 0 else field.taking
         if other or self.cursor < 0:
             self.scroll_home(animate=False)
             if self.cursor >= 0:
@@ -152,10 +156,10 @@ class PickList(LineView, can_focus=False):
             return ()
         found = self.field.found
         if not found:
-            return (Span(f"  {self.EMPTY if self.field.options else self.empty}", Tone.MUTED),)
+            return (Span(f"  {self.field.none if self.field.options else self.empty}", Tone.MUTED),)
         option, name, more = found[row]
         chosen = row == self.field.picked
-        mark = Span("● " if chosen else "  ", Tone.RUNNING)
+        mark = Span("● " if chosen else "→ " if row == self.field.taking else "  ", Tone.RUNNING)
         names, shorts = self._columns(width)
         note: Line = (Span(f"  {option.note}", Tone.MUTED),) if option.note else ()
         room = width - 2 - names - 2 - (shorts + 2 if shorts else 0) - 1
