@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
+from devdeck.doctor import findings, leftovers
+from devdeck.git import fetching
 from devdeck.paths import Paths
 from devdeck.store import Store
 from tests.git_support import isolate, make_repository
@@ -35,7 +38,20 @@ def tmux(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.fixture
-def deck(home: Path, tmux: TmuxServer) -> Iterator[Deck]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remotes and the checks of doctor have time where nobody says how long they have: the machine may be slow."""
+    ask = fetching.ask
+
+    def patiently(*arguments: Any, timeout: float = fetching.ASK_TIMEOUT, **options: Any) -> dict[str, fetching.Answer]:
+        return ask(*arguments, timeout=60.0 if timeout == fetching.ASK_TIMEOUT else timeout, **options)
+
+    monkeypatch.setattr(fetching, "ask", patiently)
+    monkeypatch.setattr(findings.look, "__defaults__", (60.0,))
+    monkeypatch.setattr(leftovers, "_GIT_TIMEOUT", 60.0)
+
+
+@pytest.fixture
+def deck(home: Path, tmux: TmuxServer, patient: None) -> Iterator[Deck]:
     """A deck over real git and real tmux, both private."""
     paths = Paths.from_environment()
     paths.ensure()
