@@ -44,9 +44,8 @@ async def test_a_new_session_gets_all_its_facts(live: RunningDeck, repository: P
     facts = live.state.sessions[id_].git.value
     assert facts is not None
     assert (facts.branch, facts.dirty) == ("one", False)
-    assert {name: health.state for name, health in live.state.collectors.items()} == dict.fromkeys(
-        ("store", "git", "tmux", "jobs", "metrics"), "ok"
-    )
+    well = dict.fromkeys(("store", "git", "tmux", "jobs", "metrics"), "ok")
+    await auntil(lambda: {name: health.state for name, health in live.state.collectors.items()} == well)
 
 
 async def test_what_was_made_is_known_when_the_answer_comes(live: RunningDeck, repository: Path) -> None:
