@@ -327,7 +327,9 @@ def test_par_and_devdeck_in_turns(deck: Deck, par: Par, repository: Path) -> Non
     assert Path(ours.worktree).is_dir()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(st.text(max_size=200))
 def test_every_label_can_be_mended(label: str) -> None:
     assert why_not_label(mend(label)) == ""

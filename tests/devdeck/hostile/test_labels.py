@@ -157,7 +157,12 @@ def test_what_a_label_can_be(text: str) -> None:
     assert not why_not_label(free_label(text, "shop", {mend(text)})[0])
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(hostile())
 def test_git_takes_every_label(deck: Deck, repository: Path, text: str) -> None:
     def check() -> None:

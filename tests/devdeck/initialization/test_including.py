@@ -328,7 +328,9 @@ names = st.sampled_from(["a", "b", "d", "l", "d/a", "d/b", "d/l", "d/e/l"])
 patterns = st.sampled_from(["*", "**", "d", "d/*", "l", "d/l", "**/l", "d/e/*", "a", "?", "*/*"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     links=st.dictionaries(names, targets, max_size=5),
     there=st.dictionaries(names, targets, max_size=3),
