@@ -15,7 +15,9 @@ from devdeck.workspace import members
 
 TICK, TICK_IDLE = 2.0, 5.0
 """Seconds between two passes while the dashboard is looked at, and while it is not."""
-
+TICK_QUIET = 4.0
+"""The same while it is looked at, but no graph is shown and no session has used anything new for `QUIET` passes."""
+QUIET = 3
 
 CONFIRM = 11.0
 """Seconds after which a sample that looks the same is taken over all the same, so that its age stays true."""
@@ -31,14 +33,18 @@ class UsageCollector:
         self._clock = clock
         self._rings: dict[str, Ring[Sample]] = {}
         self._host: Ring[HostSample] = Ring()
+        self._graphs = False
+        self._quiet = 0
 
     def samples(self, session_id: str) -> Sequence[Sample]:
         """The session's history, oldest first."""
+        self._graphs = True
         ring = self._rings.get(session_id)
         return ring.view() if ring else ()
 
     def host_samples(self) -> Sequence[HostSample]:
         """The host's history, oldest first."""
+        self._graphs = True
         return self._host.view()
 
     async def run(self) -> None:
@@ -52,11 +58,21 @@ class UsageCollector:
             )
             self._host.append(host)
             self._hub.set_host(host)
-            self._take(samples)
+            self._rest(self._take(samples))
             self._hub.set_health("metrics", Health(state="ok", at=self._clock()))
-            await asyncio.sleep(self._pace.period(TICK, TICK_IDLE))
+            await asyncio.sleep(self._period())
 
-    def _take(self, samples: dict[str, Sample]) -> None:
+    def _period(self) -> float:
+        """Seconds until the next pass."""
+        return self._pace.period(TICK_QUIET if self._quiet >= QUIET else TICK, TICK_IDLE)
+
+    def _rest(self, changed: bool) -> None:
+        """Count the passes that brought nothing, while nobody asks for history, which graphs do for each new sample."""
+        self._quiet = 0 if changed or self._graphs else self._quiet + 1
+        self._graphs = False
+
+    def _take(self, samples: dict[str, Sample]) -> bool:
+        """Take over samples; returns whether a session uses something else than before."""
         patches: dict[str, dict[str, Sample | None]] = {}
         confirmed: dict[str, dict[str, Sample]] = {}
         sessions = self._hub.state.sessions
@@ -76,6 +92,7 @@ class UsageCollector:
             del self._rings[gone]
         self._hub.update(patches)
         self._hub.confirm(confirmed)
+        return bool(patches)
 
 
 def _roots(sessions: Mapping[str, SessionState]) -> dict[str, list[int]]:
