@@ -54,6 +54,10 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE trust (hash TEXT PRIMARY KEY, repository TEXT NOT NULL, at REAL NOT NULL)",
         "CREATE TABLE layouts (session_id TEXT PRIMARY KEY, at REAL NOT NULL, record BLOB NOT NULL)",
     ),
+    (
+        "CREATE TABLE noted (number INTEGER NOT NULL)",
+        "INSERT INTO noted VALUES (0)",
+    ),
 )
 """Statements that lead from schema version i to i + 1. Never edit one that was released; add another."""
 
@@ -61,7 +65,10 @@ SCHEMA_VERSION = len(_MIGRATIONS)
 
 R = TypeVar("R")
 
-MEND = "`devdeck doctor --fix` moves it aside and brings back the newest copy; worktrees and terminals stay as they are"
+MEND = (
+    "`devdeck doctor --fix` moves it aside and brings back the newest copy, and what came since from notes beside it; "
+    "worktrees and terminals stay as they are"
+)
 _MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat2.html, 1.3.1
 _MAKING = 2.0  # seconds that another process may take between making the file and its schema
 _LOOK_FOR_COPY = 3600.0  # seconds between two looks at the age of the newest copy while the store is open
@@ -104,9 +111,13 @@ class Database:
         try:
             with self._told():
                 self._prepare()
+            self._catch_up()
         except BaseException:
             connection.close()
             raise
+
+    def _catch_up(self) -> None:
+        """Called when a file was opened, or another one in its place: whether it lacks what is known elsewhere."""
 
     def _follow(self) -> None:
         """Go over to the file that has taken the place of the one that is open, as after `doctor --fix`.

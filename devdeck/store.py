@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from devdeck import owner, records
-from devdeck.database import SCHEMA_VERSION, Database
+from devdeck.database import SCHEMA_VERSION
 from devdeck.errors import DeckError, NotFound
 from devdeck.model import Job, JobKind, Operation, OperationState, Session, TestRun, TrashEntry
+from devdeck.noting import Noting
 
 __all__ = ["SCHEMA_VERSION", "Busy", "LabelTaken", "Store"]
 
@@ -34,8 +35,8 @@ class Busy(DeckError):
     code = "busy"
 
 
-class Store(Database):
-    """The records of a deck; each call is one short transaction."""
+class Store(Noting):
+    """The records of a deck; each call is one short transaction. What would be missed most is noted beside it."""
 
     # Sessions
 
@@ -70,6 +71,7 @@ class Store(Database):
                 "SET label = excluded.label, ready = 1, owner = '', record = excluded.record",
                 (session.id, session.label, records.encode(session)),
             )
+            self._note_session(session.id)
 
     def change_session(self, session: Session) -> None:
         """Change the record of a session that is made, its label too.
@@ -84,6 +86,7 @@ class Store(Database):
                     "UPDATE sessions SET label = ?, record = ? WHERE id = ? AND ready = 1",
                     (session.label, records.encode(session), session.id),
                 ).rowcount
+                self._note_session(session.id)
         except sqlite3.IntegrityError as error:
             raise LabelTaken(f"a session {session.label!r} exists already", "choose another label") from error
         if not changed:
@@ -95,11 +98,13 @@ class Store(Database):
             connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
             connection.execute("DELETE FROM visits WHERE session_id = ?", (session_id,))
             connection.execute("DELETE FROM layouts WHERE session_id = ?", (session_id,))
+            self._note_session(session_id)
 
     def unmake(self, session_id: str) -> None:
         """Make a session one that is being made again, by this process: it is about to be taken back."""
         with self._write() as connection:
             connection.execute("UPDATE sessions SET ready = 0, owner = ? WHERE id = ?", (owner.me(), session_id))
+            self._note_session(session_id)
 
     def give_back(self, session_id: str) -> None:
         """Give back the label of a session that is being made (`reserve`); one that is made stays."""
@@ -223,6 +228,7 @@ class Store(Database):
         detail: str,
         steps: bytes = b"",
         alone: bool = False,
+        durable: bool = False,
         id: str | None = None,
     ) -> Operation:
         """Journal a change before it is made (state `doing`), with this process as its owner.
@@ -234,6 +240,7 @@ class Store(Database):
             detail: What is planned, in words.
             steps: The steps of a transaction, as `devdeck.transactions` encodes them.
             alone: Refuse while another change with steps is under way, or was cut off, at the same session.
+            durable: Whether it must outlive a loss of power: it takes something away.
             id: Id of the operation, for steps that name things after it; a new one when `None`.
 
         Raises:
@@ -256,6 +263,7 @@ class Store(Database):
                 "VALUES (?, ?, 'doing', ?, ?, ?, ?)",
                 (operation.id, session_id, operation.started_at, owner.me(), steps, records.encode(operation)),
             )
+            self._note_change(operation.id, durable=durable)
         return operation
 
     def _refuse_second(self, session_id: str | None, label: str) -> None:
@@ -293,12 +301,14 @@ class Store(Database):
             )
             if reversing:
                 connection.execute("UPDATE operations SET done = -1 WHERE id = ?", (operation.id,))
+            self._note_change(operation.id)
         return operation
 
     def advance(self, operation: Operation, done: int) -> None:
         """Journal that so many steps of a change are done; below 0, that so many but one were taken back again."""
         with self._write() as connection:
             connection.execute("UPDATE operations SET done = ? WHERE id = ?", (done, operation.id))
+            self._note_change(operation.id)
 
     def abandon(self, operation: Operation, detail: str) -> Operation:
         """Journal that a change stopped half-way and is left to be settled: it stays `doing`, owned by nobody.
@@ -311,6 +321,7 @@ class Store(Database):
                 "UPDATE operations SET owner = '', record = ? WHERE id = ? AND state = 'doing' AND owner = ?",
                 (records.encode(operation), operation.id, owner.me()),
             )
+            self._note_change(operation.id)
         return operation
 
     def finish(self, operation: Operation, state: OperationState, detail: str, undo: str = "") -> Operation:
@@ -332,6 +343,9 @@ class Store(Database):
                 "UPDATE operations SET state = ?, owner = '', record = ? WHERE id = ?",
                 (str(operation.state), records.encode(operation), operation.id),
             )
+            noted = self._note_end(operation.id)
+        if noted:
+            self._forget_change(operation.id)
         return operation
 
     def operation(self, operation_id: str) -> Operation | None:
@@ -404,6 +418,7 @@ class Store(Database):
                 "SET record = excluded.record",
                 (entry.id, entry.at, records.encode(entry)),
             )
+            self._note_trash(entry.id)
 
     def trash(self) -> tuple[TrashEntry, ...]:
         """What is in the trash, the newest first."""
@@ -413,6 +428,7 @@ class Store(Database):
         """Drop the record of a trash entry."""
         with self._write() as connection:
             connection.execute("DELETE FROM trash WHERE id = ?", (entry_id,))
+            self._note_trash(entry_id)
 
     # Trust
 
@@ -448,6 +464,7 @@ class Store(Database):
                 "SET at = excluded.at, record = excluded.record",
                 (session_id, time.time(), record),
             )
+            self._note_session(session_id)
 
     def layout(self, session_id: str) -> bytes | None:
         """The windows of a session's terminal as they were last seen."""

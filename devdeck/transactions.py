@@ -176,6 +176,7 @@ class Transactions:
             detail=detail,
             steps=_encode(steps, pivot, undo),
             alone=True,
+            durable=pivot is not None,
             id=id,
         )
         done = 0

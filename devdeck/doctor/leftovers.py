@@ -10,7 +10,7 @@ from pathlib import Path
 
 from devdeck import owner
 from devdeck.deck import Deck
-from devdeck.doctor.findings import Finding, Problem
+from devdeck.doctor.findings import Finding, Problem, problem, roots
 from devdeck.errors import DeckError, Missing
 from devdeck.git import refs, worktrees
 from devdeck.git import repository as repositories
@@ -19,51 +19,59 @@ from devdeck.model import Operation, OperationState, Session, Terminal
 from devdeck.steps.making import AddWorktree
 
 _OPERATIONS_READ = 500
-_REPOSITORIES = 100
 _GIT_TIMEOUT = 3.0
 _CLOCK = 5.0  # seconds by which the times of a journal entry and of git's reflog may differ
+
+
+def forgotten(deck: Deck) -> Iterator[Problem]:
+    """What the notes beside the store have, and it does not."""
+    if lacking := deck.store.lacks():
+        yield Problem(
+            Finding(
+                name="store",
+                state="warn",
+                evidence=f"notes beside the store have what it lacks: {', '.join(lacking)[:500]}",
+                fix="devdeck doctor --fix lists again what is still there",
+                fixable=True,
+            ),
+            partial(_recall, deck),
+        )
+
+
+def _recall(deck: Deck) -> str:
+    return "; ".join(deck.store.recall(older=False)) or "dropped notes of what is not there any more"
 
 
 def unfinished(deck: Deck) -> Iterator[Problem]:
     """Changes that were cut off."""
     cut_off = deck.transactions.cut_off()
     for operation in cut_off:
-        yield Problem(
-            Finding(
-                name="unfinished operation",
-                state="fail",
-                evidence=f"{operation.verb} {operation.label} was cut off: {operation.detail}",
-                fix="devdeck doctor --fix takes back what it had done, or finishes it",
-                fixable=True,
-            ),
+        yield problem(
+            "unfinished operation",
+            f"{operation.verb} {operation.label} was cut off: {operation.detail}",
+            "takes back what it had done, or finishes it",
             partial(_settle, deck, operation),
+            state="fail",
         )
     with_steps = {operation.id for operation in cut_off}
     half_made = deck.store.half_made()
     under_way = deck.store.unfinished()  # after those that are being made: none of them is without its change
     for operation, who in under_way:
         if operation.id not in with_steps and not owner.is_alive(who):
-            yield Problem(
-                Finding(
-                    name="unfinished operation",
-                    state="warn",
-                    evidence=f"{operation.verb} {operation.label} was cut off: {operation.detail}",
-                    fix="devdeck doctor --fix notes that it failed",
-                    fixable=True,
-                ),
+            yield problem(
+                "unfinished operation",
+                f"{operation.verb} {operation.label} was cut off: {operation.detail}",
+                "notes that it failed",
                 partial(_give_up, deck, operation),
             )
     for session, who in half_made:
         if not owner.is_alive(who) and session.id not in {it.session_id for it, _ in under_way}:
-            yield Problem(
-                Finding(
-                    name="half-made session",
-                    state="fail",
-                    evidence=f"{session.label}: its start was cut off",
-                    fix="devdeck doctor --fix gives the label back",
-                    fixable=True,
-                ),
+            yield problem(
+                "half-made session",
+                f"{session.label}: its start was cut off",
+                "gives the label back",
                 partial(_give_back, deck, session),
+                state="fail",
             )
 
 
@@ -90,14 +98,10 @@ def sessions(deck: Deck) -> Iterator[Finding | Problem]:
         lost = [place for place in places if not Path(place.worktree).is_dir()]
         homeless = [place for place in places if not Path(place.repository_path).is_dir()]
         if places and len(lost) == len(homeless) == len(places):
-            yield Problem(
-                Finding(
-                    name="dead session",
-                    state="warn",
-                    evidence=f"{session.label}: neither {session.worktree} nor its repository is there any more",
-                    fix=f"devdeck doctor --fix forgets it; should {places[0].repository_path} have moved, move it back",
-                    fixable=True,
-                ),
+            yield problem(
+                "dead session",
+                f"{session.label}: neither {session.worktree} nor its repository is there any more",
+                f"forgets it; should {places[0].repository_path} have moved, move it back",
                 partial(_forget, deck, session),
             )
             continue
@@ -127,13 +131,6 @@ def _forget(deck: Deck, session: Session) -> str:
     return f"forgot {session.label}"
 
 
-def roots(deck: Deck) -> tuple[str, ...]:
-    """Main worktrees of all repositories that the deck knows and that are there, bounded."""
-    known = {path for _, path in deck.store.repositories()}
-    known |= {place.repository_path for session in deck.store.sessions() for place in session.places}
-    return tuple(root for root in sorted(known) if Path(root).is_dir())[:_REPOSITORIES]
-
-
 def stale_worktrees(deck: Deck) -> Iterator[Problem]:
     """Worktrees that git has registered and whose folders are gone, those of sessions apart."""
     ours = {place.worktree for session in deck.store.sessions() for place in session.places}
@@ -142,15 +139,11 @@ def stale_worktrees(deck: Deck) -> Iterator[Problem]:
             for worktree in worktrees.list_worktrees(root, timeout=_GIT_TIMEOUT):
                 if worktree.prunable is None or worktree.locked is not None or worktree.path in ours:
                     continue
-                yield Problem(
-                    Finding(
-                        name="stale worktree",
-                        state="warn",
-                        evidence=f"{worktree.path} is registered in {root}: {worktree.prunable}",
-                        fix="devdeck doctor --fix makes git forget it, and keeps what only it had staged or committed;"
-                        " if its disk is only away, bring that back first",
-                        fixable=True,
-                    ),
+                yield problem(
+                    "stale worktree",
+                    f"{worktree.path} is registered in {root}: {worktree.prunable}",
+                    "makes git forget it, and keeps what only it had staged or committed;"
+                    " if its disk is only away, bring that back first",
                     partial(_forget_worktree, root, worktree.path),
                 )
 
@@ -215,14 +208,10 @@ def _orphan(deck: Deck, root: str, branch: str, operation: Operation) -> Iterato
         )
         return
     oid = refs.resolve_commit(root, f"refs/heads/{branch}")
-    yield Problem(
-        Finding(
-            name="orphan branch",
-            state="warn",
-            evidence=f"{evidence}; all its commits are on other branches",
-            fix="devdeck doctor --fix deletes it",
-            fixable=True,
-        ),
+    yield problem(
+        "orphan branch",
+        f"{evidence}; all its commits are on other branches",
+        "deletes it",
         partial(_delete, root, branch, oid),
     )
 
@@ -243,16 +232,11 @@ def orphan_terminals(deck: Deck) -> Iterator[Finding | Problem]:
         if repositories.worktree_root(terminal.path) is not None:
             continue  # its worktree is there: `unlisted worktrees` settles both
         running = [pane.command for pane in terminal.panes if not pane.dead]
-        yield Problem(
-            Finding(
-                name="orphan terminal",
-                state="warn",
-                evidence=f"the tmux session {terminal.name} belongs to a session that is gone, as is {terminal.path}; "
-                f"in it: {', '.join(running)[:120] or 'nothing'}",
-                fix="devdeck doctor --fix ends it when nobody looks at it and only shells wait in it; else "
-                f"tmux kill-session -t '{terminal.id}'",
-                fixable=True,
-            ),
+        yield problem(
+            "orphan terminal",
+            f"the tmux session {terminal.name} belongs to a session that is gone, as is {terminal.path}; "
+            f"in it: {', '.join(running)[:120] or 'nothing'}",
+            f"ends it when nobody looks at it and only shells wait in it; else tmux kill-session -t '{terminal.id}'",
             partial(_end, deck, terminal),
         )
 
@@ -300,14 +284,10 @@ def unlisted_worktrees(deck: Deck) -> Iterator[Finding | Problem]:
                 fix="move out of it what you need, then remove it",
             )
             continue
-        yield Problem(
-            Finding(
-                name="unlisted worktree",
-                state="warn",
-                evidence=f"{folder} belongs to no session",
-                fix="devdeck doctor --fix adopts it, with the tmux session that was started in it",
-                fixable=True,
-            ),
+        yield problem(
+            "unlisted worktree",
+            f"{folder} belongs to no session",
+            "adopts it, with the tmux session that was started in it",
             partial(_adopt, deck, folder),
         )
 
@@ -344,14 +324,10 @@ def trash_folders(deck: Deck) -> Iterator[Finding | Problem]:
                 fix="move out of it what you need, then remove it",
             )
         else:
-            yield Problem(
-                Finding(
-                    name="trash without an entry",
-                    state="warn",
-                    evidence=f"{folder} is empty, and no removed session has it",
-                    fix="devdeck doctor --fix removes it",
-                    fixable=True,
-                ),
+            yield problem(
+                "trash without an entry",
+                f"{folder} is empty, and no removed session has it",
+                "removes it",
                 partial(_remove_empty, folder),
             )
 
@@ -364,6 +340,7 @@ def _remove_empty(folder: Path) -> str:
 
 
 CHECKS = (
-    unfinished, sessions, unlisted_worktrees, stale_worktrees, orphan_branches, orphan_terminals, trash_folders,
+    forgotten, unfinished, sessions, unlisted_worktrees, stale_worktrees, orphan_branches, orphan_terminals,
+    trash_folders,
 )  # fmt: skip
 """Those that may find something to settle, in the order in which it is settled."""

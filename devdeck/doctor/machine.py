@@ -5,7 +5,6 @@ from __future__ import annotations
 import locale
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -15,16 +14,13 @@ from pathlib import Path
 from backends.base import BackendError
 from devdeck import __version__, backups
 from devdeck.deck import Deck
-from devdeck.doctor.findings import Finding
+from devdeck.doctor.findings import Finding, roots
 from devdeck.errors import DeckError
 from devdeck.git.process import git as run_git
 from devdeck.paths import Paths
 
 OLDEST_GIT = (2, 31)
 """The first git with `worktree list --porcelain` states and `rev-parse --path-format`."""
-
-DOCKER_TIMEOUT = 3
-"""Seconds that the Docker engine may take to answer."""
 
 SLOW_GIT = 1.0
 """Seconds of `git status` from which on it is called slow."""
@@ -69,9 +65,28 @@ def damaged(paths: Paths, words: str) -> Finding:
         name="store",
         state="fail",
         evidence=words,
-        fix=f"devdeck doctor --fix moves it aside, {brought}, and adopts the worktrees that it then lacks",
+        fix=f"devdeck doctor --fix moves it aside, {brought}, lists again what came since, from notes beside it, and "
+        "adopts the worktrees that it then still lacks",
         fixable=True,
     )
+
+
+def settings(deck: Deck) -> Iterator[Finding]:
+    """Whether the user's settings, and what known repositories set up, can be read."""
+    from devdeck.initialization.repo_config import read
+
+    try:
+        told = deck.config.file or "all as they are by default"
+    except DeckError as error:
+        yield Finding(name="settings", state="fail", evidence=error.message, fix=error.hint)
+    else:
+        yield Finding(name="settings", state="ok", evidence=told)
+    for root in roots(deck):
+        try:
+            read(root)
+        except DeckError as error:
+            fix = f"until then no session can be made of {root}; {error.hint}".rstrip("; ")
+            yield Finding(name="set-up", state="warn", evidence=error.message, fix=fix)
 
 
 def git_version(cwd: Path) -> Finding:
@@ -132,43 +147,6 @@ def terminal(deck: Deck) -> Iterator[Finding]:
         evidence=f"TERM={os.environ.get('TERM', '')} COLORTERM={os.environ.get('COLORTERM', '')}",
         fix="" if colours else "set TERM=xterm-256color (inside tmux: tmux-256color) for the full palette",
     )
-
-
-def docker(deck: Deck) -> Iterator[Finding]:
-    """Whether a Docker engine answers, where there is one."""
-    if shutil.which("docker") is None and not os.environ.get("DOCKER_HOST"):
-        yield Finding(name="docker", state="ok", evidence="not installed; sessions on this machine need none")
-        return
-    try:
-        version = _engine_version()
-    except Exception as error:  # noqa: BLE001  the SDK raises requests', urllib3's and its own errors
-        yield Finding(
-            name="docker",
-            state="warn",
-            evidence=f"the engine does not answer: {error or type(error).__name__}"[:200],
-            fix="start the Docker engine, should a session need containers",
-        )
-    else:
-        yield Finding(name="docker", state="ok", evidence=f"engine {version}")
-
-
-def _engine_version() -> str:
-    import docker
-    from docker.context import ContextAPI
-
-    context = ContextAPI.get_current_context()
-    host = os.environ.get("DOCKER_HOST") or (context.Host if context else "") or "unix:///var/run/docker.sock"
-    if host.startswith("unix://"):
-        # Asked first by hand: docker-py 7.2 leaks its socket when it can't connect.
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(DOCKER_TIMEOUT)
-            probe.connect(host.removeprefix("unix://"))
-    # A fixed version keeps the constructor from connecting; the question itself is asked without one.
-    client = docker.from_env(timeout=DOCKER_TIMEOUT, version="1.41")
-    try:
-        return str(client.version(api_version=False).get("Version", "?"))
-    finally:
-        client.close()
 
 
 def editor(deck: Deck) -> Iterator[Finding]:

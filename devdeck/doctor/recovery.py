@@ -11,7 +11,6 @@ from devdeck import backups
 from devdeck.doctor import machine
 from devdeck.doctor.findings import Finding
 from devdeck.errors import DeckError
-from devdeck.model import OperationState
 from devdeck.paths import Paths
 from devdeck.store import Store
 
@@ -27,6 +26,9 @@ def examine(paths: Paths, error: DeckError) -> tuple[Finding, ...]:
 
 def recover(paths: Paths) -> tuple[str, ...]:
     """Move a store that can't be used aside and put the newest whole copy in its place, or a new one.
+
+    What came since is brought back from the notes beside it. What was under way when the copy was made is ended: it
+    went on since, to take it back would take away what it made. What the notes know to be under way stays so.
 
     Returns:
         What was done, in words. The file that was moved aside is not changed.
@@ -58,17 +60,8 @@ def recover(paths: Paths) -> tuple[str, ...]:
     with closing(Store(paths.database)) as store:
         if copy is None:
             done.append(f"began a new store, {paths.database}, since there is no whole copy")
-        _close_book(store)
+        done += [*store.recalled, *store.recall(older=True)]
     return tuple(done)
-
-
-def _close_book(store: Store) -> None:
-    """End what was under way when the copy was made. It went on since: to take it back would take away what it made."""
-    for operation, _ in store.unfinished():
-        words = f"{operation.detail}; how it ended is not known, the store was brought back from a copy"
-        store.finish(operation, OperationState.FAILED, words)
-    for session, _ in store.half_made():
-        store.forget_session(session.id)
 
 
 def _move_aside(store: Path) -> Path:
