@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from backends.tmux.server import TmuxServer
+from devdeck.cli.main import _run
 from tests.git_support import commit, make_repository
 from tests.support import until
 
@@ -244,8 +245,9 @@ def test_rm_all_asks(cli: Cli) -> None:
     assert cli.json("ls") == {"sessions": []}
 
 
-def test_doctor_reports_findings_as_data(cli: Cli) -> None:
-    report = cli.json("doctor")
+def test_doctor_reports_findings_as_data(cli: Cli, patient: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
     states = {found["name"]: found["state"] for found in report["findings"]}
     assert states["git"] == states["tmux"] == states["store"] == "ok"
     assert set(states.values()) <= {"ok", "warn"}

@@ -59,7 +59,7 @@ def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Json:
 
 
 @pytest.fixture
-def place(tmux: TmuxServer, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmux: TmuxServer, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patient: None) -> Path:
     """The current folder: a repository with tests; beside it a second one, a worktree made by hand, par's registry."""
     files = {"tests/test_it.py": "def test_one():\n    pass\n", "pytest.ini": "[pytest]\n"}
     commit(repository, {**files, ".gitignore": "__pycache__/\n.pytest_cache/\n"}, "tests")
