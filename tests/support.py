@@ -48,7 +48,7 @@ class Clock:
             time.sleep(seconds)
 
 
-def until(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.01) -> T:
+def until(condition: Callable[[], T], timeout: float = 60.0, every: float = 0.01) -> T:
     """Call `condition` until it returns something true; that is returned. Fails the test at the deadline."""
     deadline = time.monotonic() + timeout
     while True:
@@ -60,7 +60,7 @@ def until(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.01
         time.sleep(every)
 
 
-async def auntil(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.01) -> T:
+async def auntil(condition: Callable[[], T], timeout: float = 60.0, every: float = 0.01) -> T:
     """`until` for asynchronous tests: lets the event loop run in between."""
     deadline = time.monotonic() + timeout
     while True:

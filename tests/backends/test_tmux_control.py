@@ -60,7 +60,7 @@ async def connected(client: ControlClient) -> None:
 
 async def listed(client: ControlClient, condition: Callable[[dict[str, str]], bool]) -> None:
     """Wait until the sessions, names by id, are as wanted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if condition({terminal.id: terminal.name for terminal in await client.terminals()}):
                 return
@@ -93,7 +93,7 @@ async def test_a_server_that_just_starts_is_asked_again_soon(tmp_path: Path, mon
     monkeypatch.setattr(client, "_choose_session", choose)
     monkeypatch.setattr("backends.tmux.control._EMPTY_INTERVAL", 0.1)
     monkeypatch.setattr("backends.tmux.control._STALE_INTERVAL", 1000.0)
-    assert await asyncio.wait_for(client._wait_for_session(), 20) == "$0"
+    assert await asyncio.wait_for(client._wait_for_session(), 60) == "$0"
     os.utime(path, (1.0, 1.0))
     asked.clear()
     monkeypatch.setattr("backends.tmux.control._SOCKET_INTERVAL", 0.001)
@@ -122,7 +122,7 @@ async def test_it_lists_and_captures_as_the_server_does(based_server: TmuxServer
             while [t.panes for t in await client.terminals()] != [t.panes for t in based_server.terminals()]:  # noqa: ASYNC110  tmux is asked
                 await asyncio.sleep(0.01)
 
-        await asyncio.wait_for(the_same(), 20)
+        await asyncio.wait_for(the_same(), 60)
         assert (await client.terminals(detail=False))[0].panes[0].path == ""
         lines = await client.capture(pane)
         assert lines == based_server.capture(pane)

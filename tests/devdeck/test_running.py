@@ -143,7 +143,7 @@ async def test_the_pane_is_captured_with_colours(live: RunningDeck, repository: 
             captured.append(await live.capture(id_))
             await asyncio.sleep(0.02)
 
-    await asyncio.wait_for(look(), 20)
+    await asyncio.wait_for(look(), 60)
 
 
 async def test_results_stream_and_the_verdict_is_reconciled(
@@ -205,11 +205,11 @@ def test_second():
         while await passed() != count:  # noqa: ASYNC110  what is waited for is in files
             await asyncio.sleep(0.02)
 
-    await asyncio.wait_for(until_passed(1), 20)
+    await asyncio.wait_for(until_passed(1), 60)
     await live.test(id_, ("tests/test_it.py::test_first",))
     await auntil(lambda: (run := live.state.sessions[id_].run) is not None and run.job_id != older.id)
     gate.touch()
-    await asyncio.wait_for(until_passed(2), 20)
+    await asyncio.wait_for(until_passed(2), 60)
 
 
 async def test_stopping_the_dashboard_stops_no_job(deck: Deck, repository: Path) -> None:

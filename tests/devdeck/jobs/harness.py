@@ -73,7 +73,7 @@ class Window:
     def resize(self, rows: int, columns: int) -> None:
         termios.tcsetwinsize(self.master, (rows, columns))
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         return self.process.wait(timeout)
 
     def hang_up(self) -> None:

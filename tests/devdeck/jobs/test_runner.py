@@ -351,7 +351,7 @@ def test_a_job_runs_once(jobs: Jobs) -> None:
 
 def test_without_any_terminal_it_runs_and_records(jobs: Jobs) -> None:
     job = jobs.prepare("sh", "-c", "cat; tty >/dev/null && stty size")
-    done = subprocess.run(runner_argv(job.directory), input=b"line\n", capture_output=True, timeout=30)
+    done = subprocess.run(runner_argv(job.directory), input=b"line\n", capture_output=True, timeout=60)
     assert done.returncode == 0
     assert log(job) == b"line\r\nline\r\n24 80\r\n"
     assert done.stdout == log(job)
@@ -361,7 +361,7 @@ def test_without_any_terminal_it_runs_and_records(jobs: Jobs) -> None:
 def test_closed_descriptors_do_not_matter(jobs: Jobs) -> None:
     job = jobs.prepare("echo", "x")
     close = "import os,sys; [os.close(fd) for fd in (0,1,2)]; os.execv(sys.argv[1], sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", close, *runner_argv(job.directory)], timeout=30)
+    done = subprocess.run([sys.executable, "-c", close, *runner_argv(job.directory)], timeout=60)
     # Nobody can hear the runner, whose last line goes nowhere.
     assert done.returncode == 0
     assert log(job) == b"x\r\n"
@@ -376,7 +376,7 @@ def test_a_reader_of_the_output_that_goes_away_does_not_matter(jobs: Jobs) -> No
     runner.stdout.close()
     runner.stdin.write(b"\n")
     runner.stdin.close()
-    assert runner.wait(30) == 0
+    assert runner.wait(60) == 0
     assert log(job).endswith(b"two\r\n")
 
 
@@ -422,7 +422,7 @@ def test_the_runner_imports_little() -> None:
         "import json; print(json.dumps(sorted(sys.modules)))"
     )
     root = str(Path(runner_argv("x")[3]).parents[2])
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", source, root], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", source, root], capture_output=True, check=True, timeout=60)
     heavy = {"typing", "subprocess", "pathlib", "asyncio", "logging", "msgspec", "dataclasses", "inspect", "contextlib"}
     assert not heavy & set(json.loads(done.stdout))
 

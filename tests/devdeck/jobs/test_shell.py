@@ -28,7 +28,7 @@ def test_what_is_no_shell_is_not_used(monkeypatch: pytest.MonkeyPatch, shell: st
 @pytest.mark.parametrize("line", ["-rf / ; echo out", "+x; echo out", "-c 'echo in'; echo out"])
 def test_a_line_is_never_an_option(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
-    done = subprocess.run(shell_argv(line), capture_output=True, text=True, timeout=30)
+    done = subprocess.run(shell_argv(line), capture_output=True, text=True, timeout=60)
     assert done.stdout == "out\n"
 
 
