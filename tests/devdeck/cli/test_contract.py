@@ -210,7 +210,7 @@ def test_interrupting_test_leaves_the_run_going(cli: Cli, repository: Path, tmp_
     )
     until(lambda: [job for job in cli.json("jobs")["jobs"] if job["state"] == "running"])
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     gate.touch()
     until(lambda: cli.json("ls")["sessions"][0]["tests"]["state"] == "passed", timeout=40)

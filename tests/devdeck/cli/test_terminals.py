@@ -162,7 +162,7 @@ def test_an_interrupt_leaves_the_command_going(cli: Cli, deck: Deck, repository:
     )
     until(mark.exists)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     go.touch()
     until(lambda: "finished" in shown(deck, pane).splitlines())

@@ -78,7 +78,7 @@ def test_without_trust_nothing_is_included_and_nothing_runs(deck: Deck, reposito
     assert caught.value.code == "untrusted"
     jobs = deck.setups.initialize(session, trust=True)
     assert (Path(session.worktree) / ".env").read_text() == "KEY=1"
-    assert [job.exit_status for job in wait(deck.setups._site, jobs, 20)] == [0]
+    assert [job.exit_status for job in wait(deck.setups._site, jobs, 60)] == [0]
     assert (Path(session.worktree) / "ran").exists()
     assert deck.setups.look(str(repository)).trusted
 
