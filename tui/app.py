@@ -21,7 +21,7 @@ from tui.history import History
 from tui.intents import Intents
 from tui.lifeline import STATUS, Lifeline
 from tui.screens.main import MainScreen
-from tui.theme import DEFAULT_THEME, load_themes, token_defaults
+from tui.theme import DEFAULT_THEME, DeckTheme, ThemeProblem, first_theme, load_themes, token_defaults
 from tui.widgets.session_order import SORTS
 from tui.wording import in_keys
 
@@ -48,7 +48,6 @@ class DeckApp(App[int]):
     """
 
     def __init__(self, deck: LiveDeck) -> None:
-        self._deck_themes, self._theme_problems = load_themes(deck.paths.themes)
         super().__init__()
         self.animation_level = "none"
         self._deck = deck
@@ -57,11 +56,18 @@ class DeckApp(App[int]):
         self.intents = Intents(self, deck)
         deck.on_notice = lambda text: self.intents.toast(in_keys(text), "", "warning")
         self.history = History(deck.paths.state / "history")
-        for theme in self._deck_themes.values():
-            self.register_theme(theme.textual)
-        wanted = self._preferences.theme
+        self._deck_themes: dict[str, DeckTheme] = {}
+        wanted = self._preferences.theme or DEFAULT_THEME
+        first = first_theme(wanted, deck.paths.themes)
+        self._whole = first is None
+        self._take_themes(*load_themes(deck.paths.themes) if first is None else ({first.name: first}, ()))
         self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
         self._dress(self.theme)
+
+    def _take_themes(self, themes: dict[str, DeckTheme], problems: tuple[ThemeProblem, ...]) -> None:
+        for name in themes.keys() - self._deck_themes.keys():
+            self.register_theme(themes[name].textual)
+        self._deck_themes, self._theme_problems = themes, problems
 
     def _dress(self, name: str) -> None:
         """Give logs and terminal previews the theme's own sixteen colours."""
@@ -94,6 +100,8 @@ class DeckApp(App[int]):
 
     def _begin(self) -> None:
         self.intents.spawn("starting the deck", self._start_deck, group="start")
+        if not self._whole:
+            self._take_themes(*load_themes(self._deck.paths.themes))
         for problem in self._theme_problems[:3]:
             self.intents.toast("A theme can't be used", str(problem), "warning")
 

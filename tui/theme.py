@@ -191,6 +191,25 @@ def load_themes(user_folder: Path | None = None) -> tuple[dict[str, DeckTheme], 
     return themes, tuple(problems)
 
 
+def first_theme(name: str, user_folder: Path) -> DeckTheme | None:
+    """A shipped theme without reading the others, which cost more than they are worth before the first paint.
+
+    Args:
+        name: Its name.
+        user_folder: As for `load_themes`.
+
+    Returns:
+        The theme; `None` where only `load_themes` can tell: the user has themes, which may replace it, or it is none of
+        the shipped ones.
+    """
+    problems: list[ThemeProblem] = []
+    if not name.replace("-", "").isalnum() or _user_files(user_folder, problems) or problems:
+        return None
+    file = resources.files("themes") / f"{name}.toml"
+    theme = _read(file, problems) if file.is_file() else None
+    return theme if theme is not None and theme.name == name else None
+
+
 def _user_files(folder: Path, problems: list[ThemeProblem]) -> list[Path]:
     try:
         files = sorted(file for file in folder.iterdir() if file.name.endswith(".toml"))

@@ -22,6 +22,7 @@ from tui.theme import (
     DeckTheme,
     ThemeProblem,
     ansi_palette,
+    first_theme,
     load_themes,
     parse_theme,
     token_defaults,
@@ -333,6 +334,14 @@ def test_deep_nesting_is_a_problem() -> None:
     theme, problems = read("x = " + "[" * 30_000)
     assert theme is None
     assert problems
+
+
+def test_the_first_paint_needs_one_theme(tmp_path: Path) -> None:
+    """One that is shipped and that no theme of the user's can replace."""
+    assert {name: first_theme(name, tmp_path) for name in SHIPPED} == SHIPPED
+    assert [first_theme(name, tmp_path) for name in ("textual-dark", "", "../themes/devdeck-dark", "a/b")] == [None] * 4
+    (tmp_path / "mine.toml").write_text(MINIMAL)
+    assert first_theme("devdeck-dark", tmp_path) is None
 
 
 def test_the_users_folder(tmp_path: Path) -> None:
