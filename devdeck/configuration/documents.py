@@ -36,10 +36,18 @@ _NAMES = {
 """Words for what msgspec calls types."""
 
 
+_HINT = (
+    "correct it there; `devdeck config schema` (of config.toml: `devdeck config schema user`) says what may stand in it"
+)
+
+
 class ConfigError(UsageError):
     """A configuration file is not what it should be (exit status 2)."""
 
     code = "config"
+
+    def __init__(self, message: str, hint: str = "", *, code: str | None = None) -> None:
+        super().__init__(message, hint or _HINT, code=code)
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ that can't even be opened.
 from __future__ import annotations
 
 from devdeck.deck import Deck
-from devdeck.doctor import leftovers, machine, ports
+from devdeck.doctor import engine, leftovers, machine, ports
 from devdeck.doctor.findings import Check, Finding, Problem, look, settle
 
 __all__ = ["CHECKS", "Check", "Finding", "Problem", "examine", "fix"]
@@ -15,10 +15,11 @@ __all__ = ["CHECKS", "Check", "Finding", "Problem", "examine", "fix"]
 CHECKS: tuple[Check, ...] = (
     machine.devdeck,
     machine.store,
+    machine.settings,
     machine.git,
     machine.tmux,
     machine.terminal,
-    machine.docker,
+    engine.docker,
     machine.editor,
     machine.disk,
     *leftovers.CHECKS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 PATIENCE = 6.0
 """Seconds after which nobody waits for a check any more."""
+
+
+REPOSITORIES = 100
+"""Most repositories that are looked into."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +42,27 @@ class Problem(msgspec.Struct, frozen=True):
     finding: Finding
     settle: Callable[[], str]
     """Settles it; returns what was done, in words. Looks again first: the world may have changed."""
+
+
+def problem(name: str, evidence: str, does: str, settle: Callable[[], str], *, state: str = "warn") -> Problem:
+    """A finding that can be settled without a question.
+
+    Args:
+        name: What it is called.
+        evidence: What was seen, and where.
+        does: What `devdeck doctor --fix` does about it, as words that go on from that.
+        settle: As of `Problem`.
+        state: As of `Finding`.
+    """
+    fix = f"devdeck doctor --fix {does}"
+    return Problem(Finding(name=name, state=state, evidence=evidence, fix=fix, fixable=True), settle)
+
+
+def roots(deck: Deck) -> tuple[str, ...]:
+    """Main worktrees of all repositories that the deck knows and that are there, bounded."""
+    known = {path for _, path in deck.store.repositories()}
+    known |= {place.repository_path for session in deck.store.sessions() for place in session.places}
+    return tuple(root for root in sorted(known) if Path(root).is_dir())[:REPOSITORIES]
 
 
 Check = Callable[["Deck"], Iterable[Finding | Problem]]
