@@ -15,7 +15,7 @@ import msgspec
 
 from devdeck import discover
 from devdeck.errors import DeckError
-from devdeck.model import Fact, GitFacts, Job, RunState, Session, SessionKind, SessionState, Terminal, TestRun
+from devdeck.model import Fact, GitFacts, Job, JobKind, RunState, Session, SessionKind, SessionState, Terminal, TestRun
 from devdeck.workspace import members
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def look(
         deck: Whose.
         choose: Which; all when `None`. A workspace's members come with it.
         git: Ask git, which takes the most time.
-        history: Take also the last jobs that have ended.
+        history: Take also the last jobs that have ended; without, only those of them that set sessions up.
         panes: Ask tmux what runs in each pane, and where.
     """
     problems: list[str] = []
@@ -118,11 +118,12 @@ def _summed(state: SessionState, states: dict[str, SessionState], *, asked: bool
 
 
 def _jobs(deck: Deck, *, history: bool) -> dict[str, list[Job]]:
-    found = {job.id: job for job in (*(deck.store.recent_jobs(RECENT) if history else ()), *deck.store.running_jobs())}
+    ended = deck.store.recent_jobs(RECENT) if history else deck.store.setup_jobs(RECENT)
+    found = {job.id: job for job in (*ended, *deck.store.running_jobs())}
     jobs: dict[str, list[Job]] = {}
     for job in sorted(found.values(), key=lambda job: (job.created_at, job.id), reverse=True):
         now = deck.work.refresh(job)
-        if now.running or history:
+        if now.running or history or now.kind is JobKind.INIT:
             jobs.setdefault(job.session_id, []).append(now)
     return jobs
 

@@ -55,7 +55,7 @@ class Line:
         node: The command, as in `WORDS`.
         given: Values of options so far, by their long names without dashes.
         option: The option whose value comes next; `None` when none does.
-        positionals: How many arguments the command has been given.
+        positionals: The arguments that the command has been given.
         options: Whether options may still come.
     """
 
@@ -63,7 +63,7 @@ class Line:
         self.node: dict[str, Any] = WORDS
         self.given: dict[str, str] = {}
         self.option: dict[str, Any] | None = None
-        self.positionals = 0
+        self.positionals: list[str] = []
         self.options = True
         self.known = True
         for word in words:
@@ -88,7 +88,7 @@ class Line:
             self.known = self.known and name in self.node["commands"]
             self.node = self.node["commands"].get(name, self.node)
         else:
-            self.positionals += 1
+            self.positionals.append(word)
             self.options = self.options and self.node["interspersed"]
 
     def find(self, flag: str) -> dict[str, Any] | None:
@@ -119,8 +119,8 @@ def offers(words: Sequence[str], incomplete: str) -> list[Offer]:
     if line.node["commands"]:
         return _plain([(name, node["help"]) for name, node in line.node["commands"].items()], incomplete)
     arguments = line.node["arguments"]
-    if line.positionals < len(arguments):
-        return _values(line, arguments[line.positionals]["values"], incomplete)
+    if len(line.positionals) < len(arguments):
+        return _values(line, arguments[len(line.positionals)]["values"], incomplete)
     return _values(line, arguments[-1]["values"], incomplete) if arguments and arguments[-1]["many"] else []
 
 
@@ -131,8 +131,10 @@ def _plain(values: Sequence[tuple[str, str]], incomplete: str) -> list[Offer]:
 class _Given:
     """As much of a click context as the functions of `devdeck.cli.complete` look at."""
 
-    def __init__(self, params: dict[str, str]) -> None:
+    def __init__(self, params: dict[str, str], given: Sequence[str]) -> None:
         self.params = params
+        self.given = given
+        """The arguments before the one that is typed."""
 
 
 def _values(line: Line, values: str | list[str], incomplete: str) -> list[Offer]:
@@ -140,7 +142,7 @@ def _values(line: Line, values: str | list[str], incomplete: str) -> list[Offer]
     if isinstance(values, list):
         return _plain([(value, "") for value in values], incomplete)
     function: Any = getattr(complete, values) if values else complete.nothing
-    found = function(_Given(line.given), None, incomplete)
+    found = function(_Given(line.given, line.positionals), None, incomplete)
     return [offer if isinstance(offer, Offer) else Offer(offer) for offer in found]
 
 

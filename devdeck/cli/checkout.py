@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devdeck.cli import complete, made, output, plans
+from devdeck.cli import complete, made, output, plans, waiting
+from devdeck.cli.options import making_options, path_option
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -15,17 +16,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Make a session for a branch or pull request that exists.")
 @click.argument("target", shell_complete=complete.checkout_targets)
-@click.option(
-    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
-    shell_complete=complete.repositories,
-)  # fmt: skip
+@path_option
 @click.option("-l", "--label", metavar="LABEL", help="The session's label; made from TARGET by default.")
-@click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
-@click.option("--offline", is_flag=True, help="Ask no remote: only what is known here.")
-@click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
-@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
-@output.dry_run_option
-@output.json_option
+@making_options(offline="Ask no remote: only what is known here.")
 @output.with_deck
 def checkout(
     deck: Deck,
@@ -39,10 +32,10 @@ def checkout(
     dry_run: bool,
     json: bool,
 ) -> None:
-    """Make a session for something that exists: a branch, or a pull request.
+    """Make a session for something that exists: a branch, or a pull request (on GitLab, a merge request).
 
     TARGET is BRANCH, REMOTE/BRANCH, OWNER:BRANCH (the fork is added as a remote), pr/7, '#7', 7, mr/7, '!7', or the
-    URL of a pull request or branch on GitHub, GitLab, Gitea or Forgejo. A pull request is on a branch of its own, which
+    URL of a request or branch on GitHub, GitLab, Gitea or Forgejo. A request is on a branch of its own, which
     `devdeck refresh` or `git pull` brings up to date.
     """
 
@@ -50,7 +43,7 @@ def checkout(
         return deck.starting.plan_checkout(target, path, label, offline=offline, trust=trusted)
 
     if dry_run:
-        made.show_plan("check out", plan(trust), json=json)
+        made.show_plan("checkout", plan, trust=trust, json=json)
     else:
         made.carry_out(deck, plan, "checkout", trust=trust, in_pane=in_pane, open_after=open_after, json=json)
 
@@ -74,7 +67,8 @@ def refresh(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
         else:
             plans.show(f"would refresh {session.label}:", steps)
         return
-    came = deck.starting.refresh(session)
+    with waiting.told(json=json):
+        came = deck.starting.refresh(session)
     if json:
         output.document({"label": session.label, "came": came})
     else:

@@ -14,6 +14,7 @@ from devdeck.places import config_folder, data_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
 
     import click
 
@@ -70,16 +71,41 @@ def offered(values: Iterable[tuple[str, str]], incomplete: str) -> list[str]:
     return list(found.values())
 
 
+class _Known:
+    """A session, or one repository of a workspace (kind `member`). `typing` would take longer to load than all else."""
+
+    def __init__(self, id: str, label: str, told: str, kind: str, worktree: str) -> None:
+        self.id, self.label, self.told, self.kind, self.worktree = id, label, told, kind, worktree
+
+    @property
+    def offer(self) -> tuple[str, str]:
+        return self.label, self.told
+
+
+def _whole() -> list[_Known]:
+    """Sessions and workspaces."""
+    rows = _rows(
+        "SELECT id, label, json_extract(CAST(record AS TEXT), '$.repository') || ' ' || "
+        "coalesce(json_extract(CAST(record AS TEXT), '$.branch'), ''), json_extract(CAST(record AS TEXT), '$.kind'), "
+        "json_extract(CAST(record AS TEXT), '$.worktree') FROM sessions WHERE ready = 1 ORDER BY label"
+    )
+    return [_Known(id_, label, told or "", kind or "", place or "") for id_, label, told, kind, place in rows]
+
+
+def _members() -> list[_Known]:
+    """Repositories of workspaces, as `workspace:repository` (`Session.member_sessions`)."""
+    rows = _rows(
+        "SELECT sessions.id, label, json_extract(member.value, '$.repository'), "
+        "json_extract(member.value, '$.worktree') "
+        "FROM sessions, json_each(CAST(record AS TEXT), '$.members') AS member WHERE ready = 1 ORDER BY 2, 3"
+    )
+    return [
+        _Known(f"{id_}.{name}", f"{label}:{name}", f"in {label}", "member", place) for id_, label, name, place in rows
+    ]
+
+
 def _labels() -> list[tuple[str, str]]:
-    made = _rows(
-        "SELECT label, json_extract(CAST(record AS TEXT), '$.repository') || ' ' || "
-        "coalesce(json_extract(CAST(record AS TEXT), '$.branch'), '') FROM sessions WHERE ready = 1 ORDER BY label"
-    )
-    members = _rows(
-        "SELECT label || ':' || json_extract(member.value, '$.repository'), 'in ' || label FROM sessions, "
-        "json_each(CAST(record AS TEXT), '$.members') AS member WHERE ready = 1 ORDER BY 1"
-    )
-    return [(label, told or "") for label, told in (*made, *members)]
+    return [known.offer for known in (*_whole(), *_members())]
 
 
 def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -87,16 +113,27 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return offered(_labels(), incomplete)
 
 
-def labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Sessions, or all of them."""
-    return offered([*_labels(), ("all", "all sessions")], incomplete)
+def whole_labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Sessions and whole workspaces: for what can't be done to one repository of a workspace."""
+    return offered([known.offer for known in _whole()], incomplete)
+
+
+def whole_labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The same, or all of them."""
+    return offered([*(known.offer for known in _whole()), ("all", "all sessions")], incomplete)
+
+
+def single_labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Sessions and members of workspaces, not workspaces: for what is done in one worktree."""
+    known = [*(each for each in _whole() if each.kind != "workspace"), *_members()]
+    return offered([each.offer for each in known], incomplete)
 
 
 def several_labels_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Sessions with commas between them, or all of them."""
     before, comma, typed = incomplete.rpartition(",")
     if not comma:
-        return labels_or_all(ctx, param, incomplete)
+        return offered([*_labels(), ("all", "all sessions")], incomplete)
     named = before.split(",")
     found = [(label, told) for label, told in _labels() if label.startswith(typed) and label not in named]
     return offered([(f"{before},{label}", told) for label, told in found], incomplete)
@@ -109,11 +146,7 @@ def labels_or_last(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def workspaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Workspaces."""
-    found = _rows(
-        "SELECT label, 'workspace' FROM sessions WHERE ready = 1 AND "
-        "json_extract(CAST(record AS TEXT), '$.kind') = 'workspace' ORDER BY label"
-    )
-    return offered([(label, told) for label, told in found], incomplete)
+    return offered([(each.label, "workspace") for each in _whole() if each.kind == "workspace"], incomplete)
 
 
 def workspaces_or_all(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -131,14 +164,21 @@ def _jobs(running: bool) -> list[tuple[str, str]]:
     return [(id_, title or "job") for id_, title in found]
 
 
+def _with_jobs(running: bool) -> list[tuple[str, str]]:
+    """Sessions and members that have jobs (that run); a workspace has its members' jobs too."""
+    having = {id_ for (id_,) in _rows("SELECT DISTINCT session_id FROM jobs WHERE running >= ?", int(running))}
+    having |= {id_.partition(".")[0] for id_ in having}
+    return [known.offer for known in (*_whole(), *_members()) if known.id in having]
+
+
 def labels_or_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Sessions, or jobs by their ids."""
-    return offered([*_labels(), *_jobs(running=False)], incomplete)
+    """Sessions in which something was run, or jobs by their ids."""
+    return offered([*_with_jobs(running=False), *_jobs(running=False)], incomplete)
 
 
 def labels_or_running_jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Sessions, or jobs that have not ended by their ids."""
-    return offered([*_labels(), *_jobs(running=True)], incomplete)
+    """Sessions in which something runs, or jobs that have not ended by their ids."""
+    return offered([*_with_jobs(running=True), *_jobs(running=True)], incomplete)
 
 
 def trash(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -234,8 +274,25 @@ def workspace_refs(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 def checkout_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Branches and remote branches of the repository, and how a pull request is named."""
-    return offered([*_refs(_folder(ctx), ("heads", "remotes")), ("pr/", "a pull request: pr/NUMBER")], incomplete)
+    """Branches and remote branches of the repository that no worktree has, and how a pull request is named."""
+    folder = _folder(ctx)
+    common = _common_dir(folder)
+    taken = set(_checked_out(common)) if common is not None else set()
+    found = [(name, told) for name, told in _refs(folder, ("heads", "remotes")) if (name, told) not in taken]
+    return offered([*found, ("pr/", "a pull request: pr/NUMBER"), ("mr/", "a merge request: mr/NUMBER")], incomplete)
+
+
+def _checked_out(common: str) -> Iterator[tuple[str, str]]:
+    """Branches that worktrees of a repository are on, as `_refs` has them; a bare repository's own counts for none."""
+    try:
+        linked = sorted(os.listdir(f"{common}/worktrees"))[:_MAX_REFS]
+    except OSError:
+        linked = []
+    main = [f"{common}/HEAD"] if os.path.basename(os.path.realpath(common)) == ".git" else []
+    for head in (*main, *(f"{common}/worktrees/{name}/HEAD" for name in linked)):
+        name = _text(head).strip()
+        if name.startswith("ref: refs/heads/"):
+            yield name.removeprefix("ref: refs/heads/"), _KINDS["heads"]
 
 
 def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -257,7 +314,7 @@ def repositories(ctx: click.Context, param: click.Parameter, incomplete: str) ->
 
 def adoptable(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Linked worktrees of known repositories that are no session, and folders."""
-    taken = {path for (path,) in _rows("SELECT json_extract(CAST(record AS TEXT), '$.worktree') FROM sessions")}
+    taken = {known.worktree for known in (*_whole(), *_members())}
     found = []
     for root, name in _rows("SELECT path, name FROM repositories ORDER BY seen_at DESC LIMIT 50"):
         common = _common_dir(root)
@@ -267,7 +324,7 @@ def adoptable(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
             continue
         for entry in entries:
             place = os.path.dirname(_text(f"{common}/worktrees/{entry}/gitdir").strip())
-            if place and place not in taken:
+            if place and place not in taken and os.path.isdir(place):
                 found.append((place, f"worktree of {name}"))
     return [*offered(found if incomplete.startswith("/") else [], incomplete), Offer(incomplete, kind="dir")]
 
@@ -285,10 +342,13 @@ def themes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 
 def verbs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Verbs."""
-    from devdeck.cli.main import VERBS
+    """Verbs; behind some of them those below."""
+    from devdeck.cli.words import WORDS
 
-    return offered([(verb, "") for verb in VERBS], incomplete)
+    node: Any = WORDS
+    for verb in getattr(ctx, "given", ()):
+        node = node["commands"].get(node["aliases"].get(verb, verb), {"commands": {}, "aliases": {}})
+    return offered([(verb, below["help"]) for verb, below in node["commands"].items()], incomplete)
 
 
 def nothing(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

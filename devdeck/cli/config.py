@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from devdeck.cli import asking, complete, follow, output, plans, views
+from devdeck.cli.options import path_option
 from devdeck.cli.verbs import Verbs
 from devdeck.errors import NotFound, Refused
 
@@ -16,18 +18,14 @@ if TYPE_CHECKING:
     from devdeck.initialization.repo_config import RepoConfig
     from devdeck.model import Job, Session
 
-path_option = click.option(
-    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
-    shell_complete=complete.repositories,
-)  # fmt: skip
-
 
 @click.group(cls=Verbs, invoke_without_command=True, short_help="Show and check settings; trust a repository's set-up.")
+@output.json_option
 @click.pass_context
-def config(ctx: click.Context) -> None:
+def config(ctx: click.Context, json: bool) -> None:
     """Settings, and what the repository sets up in new sessions. Without a verb: show."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(show, path=".", json=False)
+        ctx.invoke(show, path=".", json=json)
 
 
 def _user() -> Config:
@@ -37,16 +35,28 @@ def _user() -> Config:
     return Config.load(Paths.from_environment())
 
 
-def _repository(path: str) -> RepoConfig | None:
-    """The configuration of the repository at a path; `None` when there is no repository."""
-    from devdeck.git.repository import find_repository
-    from devdeck.initialization.repo_config import read
+def _root(path: str) -> str | None:
+    """The main worktree of the repository at a path; `None` when the folder lies in none.
+
+    Raises:
+        NotFound: There is no such folder.
+    """
+    from devdeck.git.repository import find_repository, resolved
 
     try:
-        root = find_repository(path).root
+        return find_repository(path).root
     except NotFound:
+        if not os.path.isdir(resolved(path)):
+            raise
         return None
-    return read(root)
+
+
+def _repository(path: str) -> RepoConfig | None:
+    """The configuration of the repository at a path; `None` when there is no repository."""
+    from devdeck.initialization.repo_config import read
+
+    root = _root(path)
+    return read(root) if root is not None else None
 
 
 @config.command(short_help="Show every setting, and what is set up in new sessions.")
@@ -72,9 +82,10 @@ def show(deck: Deck, path: str, json: bool) -> None:
         ("SETTING", "VALUE", "FROM"),
         [[(each.name, "bold"), (_value(each.value), ""), (each.source, "dim")] for each in settings],
     )
-    if found is None:
-        return
     output.say()
+    if found is None:
+        output.say(_nowhere(path))
+        return
     if not found.file:
         output.say(f"{found.repository_path} has no .devdeck.toml and no .par.yaml")
         return
@@ -88,6 +99,10 @@ def show(deck: Deck, path: str, json: bool) -> None:
     )
     for warning in found.warnings:
         output.note(f"devdeck: {warning}")
+
+
+def _nowhere(path: str) -> str:
+    return f"{output.from_home(os.path.abspath(os.path.expanduser(path)))} is in no git repository"
 
 
 def _value(value: object) -> str:
@@ -116,15 +131,12 @@ def _view(deck: Deck, found: RepoConfig) -> dict[str, Any]:
 def path_(path: str, json: bool) -> None:
     """Print where the configuration files are: the user's, and the repository's when there is one."""
     from devdeck.configuration.config import Config
-    from devdeck.git.repository import find_repository
     from devdeck.initialization.repo_config import read_bytes
     from devdeck.paths import Paths
 
     user = Config.path(Paths.from_environment())
-    try:
-        file = read_bytes(find_repository(path).root)[0]
-    except NotFound:
-        file = ""
+    root = _root(path)
+    file = read_bytes(root)[0] if root is not None else ""
     if json:
         output.document({"user": str(user), "user_exists": user.exists(), "repository": file or None})
         return
@@ -152,8 +164,10 @@ def check(path: str, json: bool) -> None:
         return
     for file in files:
         output.say(f"{file}: {output.styled('good', 'good')}")
+    if found is None:
+        output.say(_nowhere(path))
     if not files:
-        output.say("there is no configuration here; everything has its default")
+        output.say("there is no configuration; everything has its default")
     for warning in warnings:
         output.note(f"devdeck: {warning}")
 

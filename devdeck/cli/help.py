@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from devdeck.cli import complete, output
+from devdeck.cli.verbs import Verbs
 from devdeck.errors import UsageError
 
 
@@ -20,9 +21,13 @@ def help_(ctx: click.Context, verb: tuple[str, ...], json: bool) -> None:
     assert ctx.parent is not None
     command, path, parent = ctx.parent.command, ["devdeck"], ctx.parent
     for name in verb:
-        found = command.get_command(parent, name) if isinstance(command, click.Group) else None
+        if not isinstance(command, Verbs):
+            raise UsageError(
+                f"`{' '.join(path)}` has no verbs below it", f"`devdeck help {path[-1]}` says what it does"
+            )
+        found = command.get_command(parent, name)
         if found is None:
-            raise UsageError(f"no verb {' '.join([*path[1:], name])!r}", f"`{' '.join(path)} --help` lists the verbs")
+            raise command.unknown(parent, name)
         path.append(name)
         command, parent = found, click.Context(found, info_name=name, parent=parent)
     if json:

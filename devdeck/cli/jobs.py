@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from devdeck.cli import complete, follow, output, views
-from devdeck.errors import DeckError, NotFound
+from devdeck.errors import DeckError, NotFound, UsageError
 from devdeck.model import Job, Session
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
+
+
+MOST = 1000
+"""Most jobs that are listed."""
 
 
 @click.command(
@@ -35,6 +39,8 @@ def run(deck: Deck, label: str, wait: bool, shell: bool, dry_run: bool, json: bo
     session = deck.sessions.find(label)
     if command and command[0] == "--":
         command = command[1:]
+    if command and command[0].startswith("-"):
+        raise UsageError(f"a command can't begin with {command[0]!r}", "options of devdeck itself come before LABEL")
     if dry_run:
         _plan(session, command, json)
         return 0
@@ -65,14 +71,14 @@ def _plan(session: Session, command: tuple[str, ...], json: bool) -> None:
 @click.argument("label", required=False, shell_complete=complete.labels)
 @click.option("--running", is_flag=True, help="Only those that have not ended.")
 @click.option(
-    "-n", "--limit", metavar="N", default=50, type=click.IntRange(1, 1000), help="At most so many; 50 by default."
+    "-n", "--limit", metavar="N", default=50, type=click.IntRange(1, MOST), help="At most so many; 50 by default."
 )
 @output.json_option
 @output.with_deck
 def jobs(deck: Deck, label: str | None, running: bool, limit: int, json: bool) -> None:
     """List jobs, the newest first: of one session, or of all."""
-    session = deck.sessions.find(label) if label else None
-    found = [job for job in deck.work.jobs(session, limit) if job.running or not running]
+    session = deck.sessions.find(label) if label is not None else None
+    found = [job for job in deck.work.jobs(session, MOST if running else limit) if job.running or not running][:limit]
     labels = {known.id: known.label for known in deck.sessions.all()}
     if json:
         output.document({"jobs": [views.job_view(job, labels.get(job.session_id)) for job in found]})
@@ -106,7 +112,7 @@ def _verdict(job: Job) -> tuple[str, str]:
 
 
 @click.command(short_help="Stop a job, or all running jobs of a session.")
-@click.argument("target", shell_complete=complete.labels_or_running_jobs)
+@click.argument("target", metavar="LABEL|JOB", shell_complete=complete.labels_or_running_jobs)
 @output.dry_run_option
 @output.json_option
 @output.with_deck

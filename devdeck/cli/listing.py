@@ -27,7 +27,7 @@ def list_all(deck: Deck, *, git: bool, json: bool) -> None:
     """
     from devdeck.looking import look, remember_windows
 
-    seen = look(deck, git=git, panes=False)
+    seen = look(deck, git=git, panes=not json)  # what a table is made of is remembered
     show(seen, json, empty="no sessions yet", start="start LABEL  in a repository makes one")
     if not json:
         tell_cut_off(deck)
@@ -83,6 +83,14 @@ def git_style(fact: Fact[GitFacts]) -> str:
     return "bad" if fact.value is None or fact.value.conflicts else "warn"
 
 
+def runs_marks(state: SessionState) -> tuple[str, str]:
+    """What runs, and whether setting the session up failed, and the style of it: `● 2`, `✗ setup`, `-`."""
+    running = f"● {len(state.running)}" if state.running else ""
+    if state.init_failed:
+        return f"✗ setup {running}".rstrip(), "bad"
+    return (running, "info") if running else ("-", "dim")
+
+
 def tests_marks(run: TestRun | None) -> tuple[str, str]:
     """How the tests stand, and the style of it: `✓ 12 5m`, `✗ 1/12 5m`, `● 3/12`."""
     if run is None:
@@ -105,7 +113,7 @@ def branch_of(state: SessionState) -> str:
 
 def row(state: SessionState) -> Sequence[tuple[str, str]]:
     """One row of the table: a session, or a repository of a workspace."""
-    session, terminal, running = state.session, state.terminal.value, len(state.running)
+    session, terminal = state.session, state.terminal.value
     count = len(session.members)
     member = session.parent is not None
     where = terminal.name if terminal else "?" if state.terminal.error else "none"
@@ -114,7 +122,7 @@ def row(state: SessionState) -> Sequence[tuple[str, str]]:
         (f"{count} repositor{'y' if count == 1 else 'ies'}" if count else session.repository, ""),
         (branch_of(state), "info"),
         (git_marks(state.git), git_style(state.git)),
-        (f"● {running}" if running else "-", "info" if running else "dim"),
+        runs_marks(state),
         tests_marks(state.run),
         ("" if member else where, "" if terminal else "dim"),
     ]

@@ -7,9 +7,9 @@ import importlib
 import shlex
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from devdeck.cli import asking, output, plans, views
+from devdeck.cli import asking, output, plans, views, waiting
 from devdeck.cli.going import go
 from devdeck.model import Fact, Session
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     MakePlan = Callable[[bool], StartPlan]
 
 
-def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
-    """Print what a plan would do."""
+def show_plan(verb: str, make_plan: MakePlan, *, trust: bool, json: bool) -> None:
+    """Print what `start` or `checkout` would do."""
+    with waiting.told(json=json):
+        plan = make_plan(trust)
     session = plan.session
     if json:
         output.document(
@@ -30,6 +32,7 @@ def show_plan(verb: str, plan: StartPlan, *, json: bool) -> None:
                 "label": session.label,
                 "branch": session.branch,
                 "worktree": session.worktree,
+                "upstream": plan.upstreams.get(session.worktree),
                 "warnings": list(plan.warnings),
             }
         )
@@ -53,22 +56,46 @@ def carry_out(
         open_after: Go there.
         json: Print one document, ask nothing.
     """
-    _load_ahead()
-    deck.terminals.require()  # no tmux, no session: found out before anything is made
-    plan = trusted_plan(deck, make_plan, trust=trust, ask=not json)
-    warnings: list[str] = []
-    session = deck.starting.carry_out(plan, verb, warn=warnings.append, in_pane=in_pane or None)
+    made = make(deck, make_plan, verb, trust=trust, in_pane=in_pane, json=json)
+    session = made.session
     if json:
-        output.document({"session": _view(deck, session), "warnings": warnings})
+        output.document({"session": _view(deck, session), "warnings": made.warnings})
     else:
-        for warning in warnings:
-            output.note(f"devdeck: {warning}")
         done = "checked out" if verb == "checkout" else "started"
-        output.say(f"{done} {output.styled(session.label, 'bold')} in {output.from_home(session.worktree)}")
-        if not open_after:
-            output.say(f"  → devdeck open {shlex.quote(session.label)}")
+        place = output.from_home(session.worktree)
+        tell(made, f"{done} {output.styled(session.label, 'bold')} in {place}", open_after=open_after)
     if open_after:
         go(deck, deck.terminals.hand_off(session))
+
+
+class Made(NamedTuple):
+    """A session that was just made."""
+
+    session: Session
+    plan: StartPlan
+    warnings: list[str]
+
+
+def make(deck: Deck, make_plan: MakePlan, verb: str, *, trust: bool, in_pane: bool, json: bool) -> Made:
+    """Make the session of a plan, and print what there is to warn of; the parameters are those of `carry_out`."""
+    _load_ahead()
+    deck.terminals.require()  # no tmux, no session: found out before anything is made
+    plan = _trusted_plan(deck, make_plan, trust=trust, json=json)
+    warnings: list[str] = []
+    with waiting.told(json=json):
+        session = deck.starting.carry_out(plan, verb, warn=warnings.append, in_pane=in_pane or None)
+    for warning in () if json else warnings:
+        output.note(f"devdeck: {output.from_home(warning)}")
+    return Made(session, plan, warnings)
+
+
+def tell(made: Made, words: str, *, open_after: bool) -> None:
+    """Print what was made, what its branches track and, where nobody is taken there, how to get there."""
+    output.say(words)
+    for line in made.plan.tracking:
+        output.say(f"  {line}")
+    if not open_after:
+        output.say(f"  → devdeck open {shlex.quote(made.session.label)}")
 
 
 def _load_ahead() -> None:
@@ -85,12 +112,14 @@ def _load_ahead() -> None:
     threading.Thread(target=load, name="devdeck-load").start()
 
 
-def trusted_plan(deck: Deck, make_plan: MakePlan, *, trust: bool, ask: bool) -> StartPlan:
+def _trusted_plan(deck: Deck, make_plan: MakePlan, *, trust: bool, json: bool) -> StartPlan:
     """A plan that sets up what is trusted, after asking the user for trust where there is somebody to ask."""
-    plan = make_plan(trust)
-    if ask and not trust and asking.offer(deck, plan.session):
+    with waiting.told(json=json):
+        plan = make_plan(trust)
+    if json or trust or not asking.offer(deck, plan.session):
+        return plan
+    with waiting.told(json=json):
         return make_plan(False)  # what was shown is trusted now
-    return plan
 
 
 def _view(deck: Deck, session: Session) -> dict[str, object]:

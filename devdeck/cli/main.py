@@ -167,5 +167,7 @@ def _told(problem: BaseException, *, json: bool) -> int:
 
 def _plain(words: str) -> str:
     """What click says of wrong usage, in the manner of devdeck's own messages: one line, no capital, no stop."""
-    words = " ".join(words.split()).removesuffix(".")
+    words = " ".join(words.split()).removesuffix(".").replace(". Choose from:", ": choose from")
+    words = words.replace("is not a valid integer range", "is no whole number")
+    words = words.replace("is not a valid float range", "is no number")
     return words[:1].lower() + words[1:]

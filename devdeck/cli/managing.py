@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devdeck.cli import complete, output, plans, views
+from devdeck.cli.options import filled
 from devdeck.text import one_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Give a session another label.")
-@click.argument("old", shell_complete=complete.labels)
+@click.argument("old", shell_complete=complete.whole_labels)
 @click.argument("new")
 @click.option("--keep-branch", is_flag=True, help="Leave the branch as it is called.")
 @output.dry_run_option
@@ -43,7 +44,7 @@ def rename(deck: Deck, old: str, new: str, keep_branch: bool, dry_run: bool, jso
 
 
 @click.command(short_help="Make a worktree that others made a session of the deck.")
-@click.argument("path", shell_complete=complete.adoptable)
+@click.argument("path", shell_complete=complete.adoptable, callback=filled)
 @click.option("-l", "--label", metavar="LABEL", help="Its label; by default the one that `devdeck ls` shows.")
 @output.dry_run_option
 @output.json_option
@@ -69,7 +70,7 @@ def adopt(deck: Deck, path: str, label: str | None, dry_run: bool, json: bool) -
 @click.argument("program", type=click.Choice(["par"]))
 @click.option(
     "--from", "folder", metavar="DIR", help="Folder of its registries; $XDG_DATA_HOME/par by default.",
-    shell_complete=complete.folders,
+    shell_complete=complete.folders, callback=filled,
 )  # fmt: skip
 @output.dry_run_option
 @output.json_option

@@ -142,13 +142,17 @@ def moment(at: float) -> str:
 
 
 def from_home(text: str) -> str:
-    """Text in which the user's home folder is `~`, wherever a path below it begins a word."""
-    import re
+    """Text in which the user's home folder is `~`, wherever a path below it begins a word.
 
+    In a command (between backticks) a quoted path stays as it is: a shell would not take its `~` for the folder.
+    """
     home = os.path.expanduser("~").rstrip("/")
     if not home.startswith("/"):
         return text
-    return re.sub(rf"(?<![^\s'\"(]){re.escape(home)}(?=/|$|[\s'\",;:)])", "~", text)
+    prose = re.compile(rf"(?<![^\s'\"(]){re.escape(home)}(?=/|$|[\s'\",;:)])")
+    command = re.compile(rf"(?<=\s){re.escape(home)}(?=/|$|\s)")
+    parts = text.split("`")
+    return "`".join((command if index % 2 else prose).sub("~", part) for index, part in enumerate(parts))
 
 
 def age(seconds: float | None) -> str:

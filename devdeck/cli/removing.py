@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devdeck.cli import complete, output, plans, views
+from devdeck.cli.options import removing_options
 from devdeck.cli.verbs import Verbs
 from devdeck.errors import DeckError, Refused
 from devdeck.text import one_line
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Remove a session (or `all`), into the trash.")
-@click.argument("target", shell_complete=complete.labels_or_all)
-@click.option("-f", "--force", is_flag=True, help="Remove although it holds work that exists nowhere else.")
-@click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
-@output.dry_run_option
-@output.json_option
+@click.argument("target", metavar="LABEL|all", shell_complete=complete.whole_labels_or_all)
+@removing_options("rm all")
 @output.with_deck
 def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: bool) -> None:
     """Remove a session (or `all`): its worktree, its own branch and its tmux session go to the trash.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devdeck.cli import complete, made, output
+from devdeck.cli.options import making_options, path_option
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -15,20 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("label")
-@click.option(
-    "-p", "--path", metavar="PATH", default=".", help="Any folder in the repository; the current one by default.",
-    shell_complete=complete.repositories,
-)  # fmt: skip
+@path_option
 @click.option(
     "-b", "--base", metavar="REF", help="Where a new branch starts; HEAD by default.", shell_complete=complete.refs
 )
-@click.option("--open", "open_after", is_flag=True, help="Go to the session's terminal afterwards.")
 @click.option("--with-changes", is_flag=True, help="Move the uncommitted changes of the worktree at PATH there.")
-@click.option("--offline", is_flag=True, help="Ask no remote whether it has a branch LABEL.")
-@click.option("--trust", is_flag=True, help="Trust the repository's configuration as it is now.")
-@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
-@output.dry_run_option
-@output.json_option
+@making_options(offline="Ask no remote whether it has a branch LABEL.")
 @output.with_deck
 def start(
     deck: Deck,
@@ -52,6 +45,6 @@ def start(
         return deck.starting.plan(label, path, base, with_changes=with_changes, offline=offline, trust=trusted)
 
     if dry_run:
-        made.show_plan("start", plan(trust), json=json)
+        made.show_plan("start", plan, trust=trust, json=json)
     else:
         made.carry_out(deck, plan, "start", trust=trust, in_pane=in_pane, open_after=open_after, json=json)

@@ -11,7 +11,7 @@ import click
 
 from devdeck.cli import complete, output, views
 from devdeck.cli.listing import branch_of, git_marks, git_style, tell_cut_off, tests_marks
-from devdeck.model import Job, JobState, RunState, SessionKind, SessionState, Terminal
+from devdeck.model import Job, RunState, SessionKind, SessionState, Terminal
 
 if TYPE_CHECKING:
     from devdeck.deck import Deck
@@ -83,17 +83,9 @@ def _document(state: SessionState, members: Sequence[SessionState], changed: int
     view["terminal"]["windows"] = _windows(terminal) if terminal else []
     view["jobs"]["now"] = [views.job_view(job, state.session.label) for job in state.running]
     view["tests"]["run"] = views.run_view(state.run) if state.run else None
-    view["setup"] = {"state": _setup_state(setup), "jobs": [views.job_view(j, state.session.label) for j in setup]}
+    view["setup"]["jobs"] = [views.job_view(job, state.session.label) for job in setup]
     view["attention"] = list(troubles(state, members))
     return view
-
-
-def _setup_state(jobs: Sequence[Job]) -> str | None:
-    if not jobs:
-        return None
-    if any(job.failed or job.state is JobState.LOST for job in jobs):
-        return "failed"
-    return "running" if any(job.running for job in jobs) else "done"
 
 
 def _windows(terminal: Terminal) -> list[dict[str, Any]]:

@@ -83,7 +83,9 @@ def restore(deck: Deck, labels: tuple[str, ...], everything: bool, dry_run: bool
 
     Nothing is run in them but the shell.
     """
-    if everything == bool(labels):
+    if everything and labels:
+        raise UsageError("either LABEL or --all", "`devdeck restore --help` says more")
+    if not (everything or labels):
         raise UsageError("which terminals?", "name sessions, or say --all")
     sessions = (
         deck.store.sessions() if everything else tuple(dict.fromkeys(deck.sessions.find(label) for label in labels))
@@ -155,7 +157,9 @@ def control_center(tmux: bool, read_only: bool, dry_run: bool, json: bool) -> in
     """
     if not tmux:
         if dry_run or json:
-            raise UsageError("the dashboard has no --dry-run and no --json", "`devdeck ls --json` is for scripts")
+            raise UsageError(
+                "the dashboard has no --dry-run and no --json", "add --tmux, which has both, or use `devdeck ls --json`"
+            )
         from devdeck.cli.dashboard import show
 
         return show(read_only=read_only)

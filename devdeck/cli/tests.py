@@ -24,7 +24,7 @@ MARKS = {
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("label", shell_complete=complete.labels)
+@click.argument("label", shell_complete=complete.single_labels)
 @click.argument("selection", nargs=-1, type=click.UNPROCESSED)
 @click.option("-d", "--detach", is_flag=True, help="Return at once; the run goes on.")
 @output.dry_run_option

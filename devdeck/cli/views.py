@@ -19,6 +19,7 @@ def state_view(state: SessionState, members: Sequence[SessionState] = ()) -> dic
     view = session_view(state.session, terminal.value, state.git, len(state.running), state.run)
     if terminal.error:
         view["terminal"]["alive"] = None
+    view["setup"]["state"] = _setup_state(state)
     view["members"] = [member_view(member) for member in members]
     return view
 
@@ -26,8 +27,18 @@ def state_view(state: SessionState, members: Sequence[SessionState] = ()) -> dic
 def member_view(state: SessionState) -> dict[str, Any]:
     """One repository of a workspace. It has no terminal of its own."""
     view = session_view(state.session, None, state.git, len(state.running), state.run)
-    wanted = ("id", "label", "repository", "repository_path", "worktree", "branch", "git", "jobs", "tests")
+    view["setup"]["state"] = _setup_state(state)
+    wanted = ("id", "label", "repository", "repository_path", "worktree", "branch", "git", "jobs", "tests", "setup")
     return {key: view[key] for key in wanted}
+
+
+def _setup_state(state: SessionState) -> str | None:
+    """How setting a session up went the last time: `failed`, `running`, `done`; `None` when nothing was run for it."""
+    if not state.initialization:
+        return None
+    if state.init_failed:
+        return "failed"
+    return "running" if any(job.running for job in state.initialization) else "done"
 
 
 def session_view(
@@ -73,6 +84,7 @@ def session_view(
             "failed": run.failed + run.errors if run else None,
             "at": iso(run.ended_at or run.started_at) if run else None,
         },
+        "setup": {"state": None},
         "created_at": iso(session.created_at),
         "members": [],
     }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devdeck.cli import complete, output, plans, removing, views
-from devdeck.cli.made import trusted_plan
+from devdeck.cli import complete, made, output, plans, removing, views, waiting
+from devdeck.cli.options import filled, making_options, removing_options
 from devdeck.cli.verbs import Verbs
 from devdeck.errors import UsageError
 from devdeck.model import Session, SessionKind
@@ -30,20 +30,25 @@ class Workspace(Verbs):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One command; `open` has the options that the verb `open` has."""
         if cmd_name in ("open", "o"):
-            return _checked("open")
+            return _checked("open", help="Go to a workspace's terminal, which comes back when it is gone.")
         return super().get_command(ctx, cmd_name)
 
 
 @click.group(
     cls=Workspace,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     short_help="Work on several repositories as one.",
 )
-def workspace() -> None:
+@output.json_option
+@click.pass_context
+def workspace(ctx: click.Context, json: bool) -> None:
     """Work on several repositories as one: a branch in each, one terminal, one file for editors.
 
-    Every other verb knows a workspace by its label, and its repositories as LABEL:REPOSITORY.
+    Every other verb knows a workspace by its label, and its repositories as LABEL:REPOSITORY. Without a verb: the list.
     """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(ls, json=json)
 
 
 @workspace.command(short_help="Make a workspace: a branch and worktree in each repository.")
@@ -55,6 +60,7 @@ def workspace() -> None:
     default=".",
     help="Where the repositories lie; the current folder by default.",
     shell_complete=complete.folders,
+    callback=filled,
 )
 @click.option(
     "-r",
@@ -73,19 +79,14 @@ def workspace() -> None:
     help="Where new branches start, in all repositories or in one; HEAD by default.",
 )
 @click.option("--windows", is_flag=True, help="Make a window of the terminal for each repository.")
-@click.option("--open", "open_after", is_flag=True, help="Go to its terminal afterwards.")
 @click.option(
     "--editor",
     metavar="CMD",
-    default="",
     shell_complete=complete.nothing,
+    callback=filled,
     help="Open it in an editor afterwards: code, cursor, …",
 )
-@click.option("--offline", is_flag=True, help="Ask no remote whether it has the branch.")
-@click.option("--trust", is_flag=True, help="Trust the repositories' configurations as they are now.")
-@click.option("--in-pane", is_flag=True, help="Type the commands that set it up into its pane, as par does.")
-@output.dry_run_option
-@output.json_option
+@making_options(offline="Ask no remote whether it has a branch LABEL.")
 @output.with_deck
 def start(
     deck: Deck,
@@ -95,7 +96,7 @@ def start(
     base: tuple[str, ...],
     windows: bool,
     open_after: bool,
-    editor: str,
+    editor: str | None,
     offline: bool,
     trust: bool,
     in_pane: bool,
@@ -114,23 +115,20 @@ def start(
         )
 
     if dry_run:
-        plan = make_plan(trust)
-        _plan(plan.session, plan.steps, plan.warnings, json)
+        with waiting.told(json=json):
+            plan = make_plan(trust)
+        _plan(plan, json)
         return
-    deck.terminals.require()  # no tmux, no start: found out before anything is made
-    plan = trusted_plan(deck, make_plan, trust=trust, ask=not json)
-    warnings: list[str] = []
-    session = deck.starting.carry_out(plan, warn=warnings.append, in_pane=in_pane or None)
+    done = made.make(deck, make_plan, "start", trust=trust, in_pane=in_pane, json=json)
+    session = done.session
     if json:
-        output.document({"session": _view(deck, session), "warnings": warnings})
+        output.document({"session": _view(deck, session), "warnings": done.warnings})
     else:
-        for warning in warnings:
-            output.note(f"devdeck: {warning}")
         names = ", ".join(member.repository for member in session.members)
-        output.say(f"started {output.styled(session.label, 'bold')} over {names}")
-        output.say(f"  in {session.worktree}")
-        if not open_after:
-            output.say(f"  → devdeck open {shlex.quote(session.label)}")
+        place = output.from_home(session.worktree)
+        made.tell(
+            done, f"started {output.styled(session.label, 'bold')} over {names} in {place}", open_after=open_after
+        )
     if editor:
         deck.workspaces.ide_file(session, editor)
     if open_after:
@@ -160,14 +158,29 @@ def _bases(values: tuple[str, ...]) -> Mapping[str, str] | None:
     return bases or None
 
 
-def _plan(session: Session, steps: tuple[str, ...], warnings: tuple[str, ...], json: bool) -> None:
-    if json:
-        members = [{"repository": m.repository, "worktree": m.worktree, "branch": m.branch} for m in session.members]
-        output.document(
-            {"plan": list(steps), "worktree": session.worktree, "members": members, "warnings": list(warnings)}
-        )
+def _plan(plan: StartPlan, json: bool) -> None:
+    session, upstreams = plan.session, plan.upstreams
+    if not json:
+        plans.show(f"would start {session.label}:", plan.steps, warnings=plan.warnings)
         return
-    plans.show(f"would start {session.label}:", steps, warnings=warnings)
+    members = [
+        {
+            "repository": member.repository,
+            "worktree": member.worktree,
+            "branch": member.branch,
+            "upstream": upstreams.get(member.worktree),
+        }
+        for member in session.members
+    ]
+    output.document(
+        {
+            "plan": list(plan.steps),
+            "label": session.label,
+            "worktree": session.worktree,
+            "members": members,
+            "warnings": list(plan.warnings),
+        }
+    )
 
 
 def _view(deck: Deck, session: Session) -> dict[str, Any]:
@@ -189,29 +202,28 @@ def ls(deck: Deck, json: bool) -> None:
     show(seen, json, empty="no workspaces yet", start="workspace start LABEL  in a folder of repositories makes one")
 
 
-@workspace.command()
-@click.argument("label", shell_complete=complete.workspaces)
-@output.dry_run_option
-@output.json_option
-@output.with_deck
-def code(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
-    """Open a workspace in Visual Studio Code."""
-    _edit(deck, label, "code", dry_run, json)
+def _editor_verb(editor: str, called: str) -> None:
+    """Add a verb that opens a workspace in one editor."""
+
+    @workspace.command(name=editor, help=f"Open a workspace in {called}.")
+    @click.argument("label", shell_complete=complete.workspaces)
+    @output.dry_run_option
+    @output.json_option
+    @output.with_deck
+    def verb(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
+        _edit(deck, label, editor, dry_run, json)
+
+
+_editor_verb("code", "Visual Studio Code")
+_editor_verb("cursor", "Cursor")
 
 
 @workspace.command()
 @click.argument("label", shell_complete=complete.workspaces)
-@output.dry_run_option
-@output.json_option
-@output.with_deck
-def cursor(deck: Deck, label: str, dry_run: bool, json: bool) -> None:
-    """Open a workspace in Cursor."""
-    _edit(deck, label, "cursor", dry_run, json)
-
-
-@workspace.command()
-@click.argument("label", shell_complete=complete.workspaces)
-@click.option("--editor", metavar="CMD", required=True, help="The editor's command line; the file is put behind it.")
+@click.option(
+    "--editor", metavar="CMD", required=True, callback=filled,
+    help="The editor's command line; the file is put behind it.",
+)  # fmt: skip
 @output.dry_run_option
 @output.json_option
 @output.with_deck
@@ -238,8 +250,8 @@ def _edit(deck: Deck, label: str, editor: str, dry_run: bool, json: bool) -> Non
 # Verbs that a workspace shares with every session
 
 
-def _checked(verb: str) -> click.Command:
-    """A verb of every session that lets only workspaces pass."""
+def _checked(verb: str, *, help: str) -> click.Command:
+    """A verb of every session that lets only workspaces pass, and what it is told to be."""
     import importlib
 
     from devdeck.cli.main import VERBS
@@ -257,7 +269,7 @@ def _checked(verb: str) -> click.Command:
         _require(deck.sessions.find(given[argument]), verb)
         return inner.callback(**given) if inner.callback else None
 
-    return click.Command(verb, params=params, callback=callback, help=inner.help)
+    return click.Command(verb, params=params, callback=callback, help=help)
 
 
 def _require(session: Session, verb: str) -> Session:
@@ -268,17 +280,13 @@ def _require(session: Session, verb: str) -> Session:
 
 
 @workspace.command(short_help="Remove a workspace (or `all`), into the trash.")
-@click.argument("target", shell_complete=complete.workspaces_or_all)
-@click.option("-f", "--force", is_flag=True, help="Remove although it holds work that exists nowhere else.")
-@click.option("-y", "--yes", is_flag=True, help="Answer the question of `rm all`.")
-@output.dry_run_option
-@output.json_option
+@click.argument("target", metavar="LABEL|all", shell_complete=complete.workspaces_or_all)
+@removing_options("workspace rm all")
 @output.with_deck
 def rm(deck: Deck, target: str, force: bool, yes: bool, dry_run: bool, json: bool) -> None:
     """Remove a workspace (or `all` of them): its worktrees, its own branches and its tmux session go to the trash.
 
-    Refuses (exit status 4) where uncommitted work, or commits that exist nowhere else, would go; with --force that
-    goes to the trash too. `devdeck undo` brings the last one back, `devdeck trash` lists all.
+    It refuses (exit status 4), and can be taken back, as `devdeck rm`, which takes the label of a workspace too.
     """
     removing.remove_sessions(
         deck,

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backends.tmux.server import TmuxServer
+from tests.devdeck.cli.program import Cli
 from tests.devdeck.remote_support import publish, push
 from tests.git_support import commit, run_git
-
-
-class Cli:
-    """The program, run in a repository with a remote."""
-
-    def __init__(self, repository: Path) -> None:
-        self.repository = repository
-
-    def __call__(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "devdeck", *arguments],
-            cwd=self.repository,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-        assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
-        return done
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "--json").stdout)
-
-    def error(self, *arguments: str, status: int) -> dict[str, str]:
-        done = self(*arguments, "--json", status=status)
-        assert done.stdout == ""
-        return dict(json.loads(done.stderr)["error"])
 
 
 @pytest.fixture

@@ -76,8 +76,8 @@ def values(*words: str) -> list[str]:
 def test_labels_come_from_the_store(filled: Store) -> None:
     assert values("rename", "fi") == ["fix", "fix-login"]
     assert values("rename", "g") == ["größe"]
-    assert values("rename", "ws") == ["ws", "ws:api", "ws:web"]
-    assert values("rename", "ws:w") == ["ws:web"]
+    assert values("status", "ws") == ["ws", "ws:api", "ws:web"]
+    assert values("status", "ws:w") == ["ws:web"]
     assert values("rename", "nobody") == []
     assert "api" not in " ".join(values("rename", "fix"))
 
@@ -91,6 +91,51 @@ def test_options_verbs_choices_and_folders(filled: Store) -> None:
     assert values("import", "") == ["par"]
     assert values("no-such-verb", "") == []
     assert values("rename", "fix", "") == []  # a new label is the user's own
+
+
+def test_what_a_verb_would_refuse_is_not_offered(filled: Store) -> None:
+    for verb in ("rm", "rename"):
+        assert values(verb, "ws") == ["ws"]  # one repository of a workspace can't be removed or renamed alone
+    assert values("test", "ws") == ["ws:api", "ws:web"]  # a workspace has no tests but its repositories'
+    for verb in ("open", "send", "run", "init", "refresh", "restore", "jobs", "status"):
+        assert values(verb, "ws") == ["ws", "ws:api", "ws:web"]
+    job = msgspec.structs.replace(filled.job("job1"), id="job3", session_id="id-ws.web")
+    filled.save_job(job)
+    assert values("stop", "ws") == ["ws", "ws:web"]
+    assert values("logs", "ws") == ["ws", "ws:web"]
+
+
+def test_branches_that_a_worktree_has_are_not_offered_for_checkout(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = make_repository(tmp_path / "src" / "shop")
+    for name in ("free", "taken"):
+        run_git(repository, "branch", name)
+    run_git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")
+    run_git(repository, "worktree", "add", "-q", str(tmp_path / "place"), "taken")
+    monkeypatch.chdir(tmp_path / "place")
+    assert values("checkout", "") == ["free", "origin/main", "pr/", "mr/"]
+    assert values("start", "--base", "") == ["free", "main", "taken", "origin/main"]
+
+
+def test_worktrees_that_are_a_session_or_gone_are_not_offered_for_adoption(store: Store, tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "src" / "shop")
+    places = [str(tmp_path / name) for name in ("by-hand", "session", "member", "gone")]
+    for place in places:
+        run_git(repository, "worktree", "add", "-q", place)
+    shutil.rmtree(places[3])
+    store.know_repository(str(repository), "shop")
+    store.save_session(session("mine", places[1]))
+    members = (Member(repository="shop", repository_path=str(repository), worktree=places[2]),)
+    store.save_session(msgspec.structs.replace(session("ws"), kind=SessionKind.WORKSPACE, members=members))
+    assert values("adopt", f"{tmp_path}/") == [places[0]]
+
+
+def test_help_offers_the_verbs_below_a_verb(home: Path) -> None:
+    assert {"start", "trash", "workspace"} <= set(values("help", ""))
+    assert values("help", "trash", "re") == ["restore"]
+    assert values("help", "trash", "restore", "") == []
+    assert values("help", "nonsense", "") == []
 
 
 def test_refs_of_the_repository(home: Path, tmp_path: Path) -> None:
@@ -128,10 +173,12 @@ def test_jobs_and_trash(filled: Store) -> None:
         offers_ = completer(context, parameter, typed)
         return [(str(offer), offer.told) for offer in offers_ if isinstance(offer, complete.Offer)]
 
+    assert values("logs", "") == ["fix", "job2", "job1"]
+    assert values("stop", "") == ["fix", "job1"]
     assert told(complete.labels_or_jobs, "job") == [("job2", "make check"), ("job1", "make check")]
     assert told(complete.labels_or_running_jobs, "job") == [("job1", "make check")]
     assert told(complete.trash, "") == [("gone", "removed session"), ("t1", "removed session gone")]
-    assert told(complete.labels_or_all, "al") == [("all", "all sessions")]
+    assert told(complete.whole_labels_or_all, "al") == [("all", "all sessions")]
     assert told(complete.labels_or_last, "-") == [("-", "the session before")]
     assert told(complete.workspaces, "") == [("ws", "workspace")]
     assert ("devdeck-dark", "theme") in told(complete.themes, "devdeck")
@@ -319,7 +366,7 @@ def shell(request: pytest.FixtureRequest, filled: Store, tmp_path: Path) -> Iter
     ("typed", "wanted"),
     [
         ("devdeck rename fix-\t\n", "<rename><fix-login>"),
-        ("devdeck rename ws:w\t\n", "<rename><ws:web>"),
+        ("devdeck status ws:w\t\n", "<status><ws:web>"),
         ("devdeck rename x\t\n", f"<rename><{HOSTILE}>"),
         ("devdeck rename g\t\n", "<rename><größe>"),
         ("devdeck rename fix --keep\t\n", "<rename><fix><--keep-branch>"),

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from backends.tmux.server import TmuxServer
 from devdeck.cli.main import main
+from tests.devdeck.cli.program import Done, Program, on_terminal
 from tests.support import until
 
 TEXT = "[init]\ninclude = '.env'\n[[init.command]]\nname = 'deps'\nrun = 'echo $DEVDECK_LABEL; exit 0'\n"
 
 
-class Done(NamedTuple):
-    """What a call printed."""
-
-    stdout: str
-    stderr: str
-
-
-class Cli:
-    """The program in a repository, in this process."""
+class InProcess(Program):
+    """The program in this process."""
 
     def __init__(self, repository: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.repository = repository
+        super().__init__(repository)
         self._capture = capture
 
     def __call__(self, *arguments: str, status: int = 0) -> Done:
@@ -42,51 +31,19 @@ class Cli:
         assert ended.value.code == status, (arguments, ended.value.code, *done)
         return done
 
-    def json(self, *arguments: str, status: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", status=status).stdout)
-
-    def error(self, *arguments: str, status: int) -> dict[str, str]:
-        done = self(*arguments, "--json", status=status)
-        assert done.stdout == ""
-        return dict(json.loads(done.stderr)["error"])
-
-    def typed(self, answer: bytes, *arguments: str) -> tuple[int, str]:
-        """Run it on a terminal, and type an answer to its question; its status and what it showed."""
-        master, slave = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "devdeck", *arguments], cwd=self.repository, stdin=slave, stdout=slave, stderr=slave
-        )
-        os.close(slave)
-        shown = b""
-        try:
-            while b"[y/N]" not in shown:
-                shown += os.read(master, 65536)
-            os.write(master, answer + b"\n")
-            while True:
-                try:
-                    data = os.read(master, 65536)
-                except OSError:  # the program has ended
-                    break
-                if not data:
-                    break
-                shown += data
-            return process.wait(60), shown.decode()
-        finally:
-            process.kill()
-            process.wait()
-            os.close(master)
-
 
 @pytest.fixture
-def cli(tmux: TmuxServer, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(
+    tmux: TmuxServer, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> InProcess:
     monkeypatch.chdir(repository)
     monkeypatch.setattr("devdeck.cli.asking.is_terminal", lambda: False)
     (repository / ".env").write_text("KEY=1")
     (repository / ".devdeck.toml").write_text(TEXT)
-    return Cli(repository, capsys)
+    return InProcess(repository, capsys)
 
 
-def test_show_says_values_sources_and_trust(cli: Cli, home: Path) -> None:
+def test_show_says_values_sources_and_trust(cli: InProcess, home: Path) -> None:
     """C35."""
     (home / ".config" / "devdeck").mkdir(parents=True)
     (home / ".config" / "devdeck" / "config.toml").write_text("[trash]\nkeep_days = 3\n")
@@ -108,7 +65,7 @@ def test_show_says_values_sources_and_trust(cli: Cli, home: Path) -> None:
     assert "not trusted" in text
 
 
-def test_paths_and_schemas(cli: Cli, home: Path) -> None:
+def test_paths_and_schemas(cli: InProcess, home: Path) -> None:
     found = cli.json("config", "path")
     assert found["user"] == f"{home}/.config/devdeck/config.toml"
     assert found["repository"] == f"{cli.repository}/.devdeck.toml"
@@ -116,7 +73,7 @@ def test_paths_and_schemas(cli: Cli, home: Path) -> None:
     assert "TrashSettings" in cli.json("config", "schema", "user")["$defs"]
 
 
-def test_check_names_the_place_and_exits_with_2(cli: Cli, home: Path) -> None:
+def test_check_names_the_place_and_exits_with_2(cli: InProcess, home: Path) -> None:
     assert cli.json("config", "check") == {"files": [f"{cli.repository}/.devdeck.toml"], "warnings": []}
     (cli.repository / ".devdeck.toml").write_text("[init]\ninclude = 3\n")
     error = cli.error("config", "check", status=2)
@@ -133,7 +90,7 @@ def test_check_names_the_place_and_exits_with_2(cli: Cli, home: Path) -> None:
     assert "config.toml:1:2: no TOML" in cli.error("config", "check", status=2)["message"]
 
 
-def test_trust_asks_and_distrust_forgets(cli: Cli) -> None:
+def test_trust_asks_and_distrust_forgets(cli: InProcess) -> None:
     assert cli.error("config", "trust", status=4)["code"] == "confirm"
     assert cli.json("config", "trust", "--dry-run")["trusted"] is False
     assert cli.json("config", "trust", "--yes")["trusted"] is True
@@ -143,7 +100,7 @@ def test_trust_asks_and_distrust_forgets(cli: Cli) -> None:
     assert cli.json("config", "show")["repository"]["trusted"] is False
 
 
-def test_init_needs_trust_then_sets_up(cli: Cli) -> None:
+def test_init_needs_trust_then_sets_up(cli: InProcess) -> None:
     """P13, W32, C35."""
     cli("start", "one")
     worktree = Path(cli.json("ls")["sessions"][0]["worktree"])
@@ -166,7 +123,7 @@ def test_init_needs_trust_then_sets_up(cli: Cli) -> None:
     assert cli.error("init", "nobody", status=3)["code"] == "not-found"
 
 
-def test_init_that_fails_exits_with_1(cli: Cli) -> None:
+def test_init_that_fails_exits_with_1(cli: InProcess) -> None:
     (cli.repository / ".devdeck.toml").write_text("[init]\ncommand = ['echo oh no; false', 'true']\n")
     cli("config", "trust", "--yes")
     cli("start", "one")
@@ -177,14 +134,14 @@ def test_init_that_fails_exits_with_1(cli: Cli) -> None:
     assert "skipped (not run: echo oh no; false failed)" in done.stdout
 
 
-def test_on_a_terminal_trust_is_asked_for_with_all_that_would_run(cli: Cli) -> None:
+def test_on_a_terminal_trust_is_asked_for_with_all_that_would_run(cli: InProcess) -> None:
     hidden = "echo \x1b[2K harmless" + " " * 300 + "; touch hidden"
     (cli.repository / ".par.yaml").write_text(
         json.dumps({"initialization": {"commands": [hidden, "first line\nsecond \x1b]0;x\x07line"]}})
     )
     (cli.repository / ".devdeck.toml").unlink()
     cli("start", "one")
-    status, shown = cli.typed(b"n", "init", "one")
+    status, shown = on_terminal(cli, "n\n", "init", "one")
     assert status == 4
     assert "; touch hidden" in shown.replace("\r\n", "").replace("\n", "")
     assert "\\x1b[2K harmless" in shown
@@ -193,12 +150,12 @@ def test_on_a_terminal_trust_is_asked_for_with_all_that_would_run(cli: Cli) -> N
     assert "      first line" in shown
     assert "      second \\x1b]0;x\\x07line" in shown
     (cli.repository / ".par.yaml").write_text("initialization: {commands: ['true']}")
-    status, shown = cli.typed(b"y", "init", "one", "--wait")
+    status, shown = on_terminal(cli, "y\n", "init", "one", "--wait")
     assert status == 0, shown
     assert cli.json("config", "show")["repository"]["trusted"] is True
 
 
-def test_init_in_the_pane(cli: Cli) -> None:
+def test_init_in_the_pane(cli: InProcess) -> None:
     """P13."""
     (cli.repository / ".devdeck.toml").write_text("[init]\ncommand = 'touch typed'\n")
     cli("start", "one")
@@ -213,15 +170,15 @@ def test_init_in_the_pane(cli: Cli) -> None:
     assert cli.json("jobs")["jobs"] == []
 
 
-def test_start_asks_before_anything_of_the_repository_happens(cli: Cli) -> None:
+def test_start_asks_before_anything_of_the_repository_happens(cli: InProcess) -> None:
     """C19, P13."""
-    status, shown = cli.typed(b"n", "start", "one")
+    status, shown = on_terminal(cli, "n\n", "start", "one")
     assert status == 0, shown
     assert "echo $DEVDECK_LABEL" in shown
     assert "is not trusted" in shown
     (one,) = cli.json("ls")["sessions"]
     assert not (Path(one["worktree"]) / ".env").exists()
-    status, shown = cli.typed(b"y", "start", "two")
+    status, shown = on_terminal(cli, "y\n", "start", "two")
     assert status == 0, shown
     assert "is not trusted" not in shown
     two = next(each for each in cli.json("ls")["sessions"] if each["label"] == "two")
@@ -234,7 +191,7 @@ def test_start_asks_before_anything_of_the_repository_happens(cli: Cli) -> None:
     assert "is not trusted" in cli("start", "four").stderr
 
 
-def test_start_types_into_the_pane_when_told_to(cli: Cli, tmux: TmuxServer) -> None:
+def test_start_types_into_the_pane_when_told_to(cli: InProcess, tmux: TmuxServer) -> None:
     (cli.repository / ".devdeck.toml").write_text("[init]\ncommand = 'echo typed into $DEVDECK_LABEL'\n")
     cli("start", "one", "--trust", "--in-pane")
     assert cli.json("jobs", "one")["jobs"] == []

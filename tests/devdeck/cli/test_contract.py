@@ -14,40 +14,12 @@ import pytest
 
 from backends.tmux.server import TmuxServer
 from devdeck.cli.main import _run
+from tests.devdeck.cli.program import Cli
 from tests.git_support import commit, make_repository
 from tests.support import until
 
 PASSING = "def test_one():\n    pass\n\n\ndef test_two():\n    assert True\n"
 FAILING = "def test_good():\n    pass\n\n\ndef test_bad():\n    value = 41\n    assert value == 42\n"
-
-
-class Cli:
-    """The program, run as a user would."""
-
-    def __init__(self, repository: Path) -> None:
-        self.repository = repository
-
-    def __call__(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "devdeck", *arguments],
-            cwd=self.repository,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-        assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
-        return done
-
-    def json(self, *arguments: str, status: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", status=status).stdout)
-
-    def error(self, *arguments: str, status: int) -> dict[str, str]:
-        done = self(*arguments, "--json", status=status)
-        assert done.stdout == ""
-        error = json.loads(done.stderr)["error"]
-        assert set(error) == {"code", "message", "hint"}
-        return dict(error)
 
 
 @pytest.fixture

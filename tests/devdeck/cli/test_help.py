@@ -33,9 +33,16 @@ def test_help_fits_80_columns_and_is_not_cut(
         (["stat"], "no verb 'stat'", "did you mean start or status?"),
         (["trash", "lst"], "no verb 'lst' of `devdeck trash`", "did you mean list?"),
         (["config", "get"], "no verb 'get' of `devdeck config`", "`devdeck config --help` lists the verbs"),
-        (["help", "trash", "foo"], "no verb 'trash foo'", "`devdeck trash --help` lists the verbs"),
+        (["help", "trash", "foo"], "no verb 'foo' of `devdeck trash`", "`devdeck trash --help` lists the verbs"),
+        (["help", "trash", "lst"], "no verb 'lst' of `devdeck trash`", "did you mean list?"),
+        (["help", "rm", "foo"], "`devdeck rm` has no verbs below it", "`devdeck help rm` says what it does"),
+        (
+            ["jobs", "-n", "x"],
+            "invalid value for '-n' / '--limit': 'x' is no whole number",
+            "`devdeck jobs --help` says more",
+        ),
         (["create"], "missing argument 'LABEL'", "`devdeck create --help` says more"),
-        (["import"], "missing argument '{par}'. Choose from: par", "`devdeck import --help` says more"),
+        (["import"], "missing argument '{par}': choose from par", "`devdeck import --help` says more"),
         (["trash", "show"], "missing argument 'NAME'", "`devdeck trash show --help` says more"),
     ],
 )

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import select
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -17,7 +10,7 @@ from rich.cells import cell_len
 
 from backends.tmux.server import TmuxServer
 from devdeck.deck import Deck
-from tests.devdeck.cli.test_contract import Cli
+from tests.devdeck.cli.program import Cli, on_terminal
 from tests.devdeck.removal.removal_support import hidden, make_session
 from tests.git_support import make_repository, write
 
@@ -27,60 +20,21 @@ def cli(tmux: TmuxServer, repository: Path) -> Cli:
     return Cli(repository)
 
 
-def answered(cli: Cli, answer: str, *arguments: str) -> tuple[int, str]:
-    """Run the program in a terminal and answer its question; returns exit status and everything it printed."""
-    master, slave = pty.openpty()
-
-    def own_terminal() -> None:
-        os.setsid()
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "devdeck", *arguments],
-        cwd=cli.repository,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        preexec_fn=own_terminal,
-    )
-    os.close(slave)
-    said = b""
-    interrupts = answer == "\x03"
-    with process:
-        while True:
-            if not select.select([master], [], [], 1.0)[0]:
-                if interrupts and not answer:  # one that comes before the program reads goes unnoticed there
-                    os.write(master, b"\x03")
-                continue
-            try:
-                chunk = os.read(master, 4096)
-            except OSError:
-                break
-            if not chunk:
-                break
-            said += chunk
-            if answer and said.rstrip().endswith(b"]:"):
-                os.write(master, answer.encode())
-                answer = ""
-    os.close(master)
-    return process.returncode, said.decode()
-
-
 def test_rm_all_asks(cli: Cli, deck: Deck, repository: Path) -> None:
     """C27."""
     for label in ("one", "two"):
         make_session(deck, repository, label)
     assert cli.error("rm", "all", status=1)["code"] == "confirm"
     for answer in ("n\n", "\n"):
-        status, said = answered(cli, answer, "rm", "all")
+        status, said = on_terminal(cli, answer, "rm", "all")
         assert status == 1
         assert "would remove one" in said
         assert "Remove 2 sessions?" in said
         assert "nothing was done" in said
-    assert answered(cli, "\x03", "rm", "all")[0] == 130
+    assert on_terminal(cli, "\x03", "rm", "all")[0] == 130
     assert len(deck.store.sessions()) == 2
     assert len(cli.json("rm", "all", "--dry-run")["plans"]) == 2
-    status, said = answered(cli, "y\n", "rm", "all")
+    status, said = on_terminal(cli, "y\n", "rm", "all")
     assert status == 0, said
     assert deck.store.sessions() == ()
     assert cli("rm", "all", "--yes").stdout == "no sessions\n"
@@ -91,7 +45,7 @@ def test_tables_fit_the_terminal(cli: Cli, deck: Deck, repository: Path) -> None
     label = "a-long-label-" + "of-many-words-" * 5 + "日本"
     for each in (label, "short"):
         make_session(deck, repository, each)
-    status, said = answered(cli, "", "ls")
+    status, said = on_terminal(cli, "", "ls")
     assert status == 0
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.splitlines()]
     assert len(lines) == 3
@@ -106,12 +60,12 @@ def test_rm_all_says_what_stays(cli: Cli, deck: Deck, repository: Path) -> None:
     for label in ("one", "two"):
         make_session(deck, repository, label)
     write(Path(deck.sessions.find("two").worktree), {"notes.md": "precious\n"})
-    status, said = answered(cli, "n\n", "rm", "all")
+    status, said = on_terminal(cli, "n\n", "rm", "all")
     assert "two stays, because of the work in it. Remove 1 session?" in said
-    assert "Remove 2 sessions?" in answered(cli, "n\n", "rm", "all", "--force")[1]
-    assert answered(cli, "\x03", "rm", "all")[1].endswith("\r\ndevdeck: interrupted\r\n")
+    assert "Remove 2 sessions?" in on_terminal(cli, "n\n", "rm", "all", "--force")[1]
+    assert on_terminal(cli, "\x03", "rm", "all")[1].endswith("\r\ndevdeck: interrupted\r\n")
     write(Path(deck.sessions.find("one").worktree), {"notes.md": "precious\n"})
-    status, said = answered(cli, "", "rm", "all")
+    status, said = on_terminal(cli, "", "rm", "all")
     assert status == 4
     assert "no session can go" in said
     assert len(deck.store.sessions()) == 2
@@ -188,7 +142,7 @@ def test_dropping_and_emptying(cli: Cli, deck: Deck, repository: Path) -> None:
     cli("trash", "drop", "one")
     assert {entry.session.label for entry in deck.trash.entries()} == {"two", "three"}
     assert cli.error("trash", "empty", status=1)["code"] == "confirm"
-    assert answered(cli, "n\n", "trash", "empty")[0] == 1
+    assert on_terminal(cli, "n\n", "trash", "empty")[0] == 1
     assert len(cli.json("trash", "empty", "--dry-run")["dropped"]) == 2
     assert len(deck.trash.entries()) == 2
     assert len(cli.json("trash", "empty", "--yes")["dropped"]) == 2

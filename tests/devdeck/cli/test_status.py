@@ -9,7 +9,8 @@ import pytest
 from backends.tmux.server import TmuxServer
 from devdeck.errors import NotFound
 from devdeck.git.status import status
-from tests.devdeck.cli.test_contract import FAILING, Cli
+from tests.devdeck.cli.program import Cli
+from tests.devdeck.cli.test_contract import FAILING
 from tests.devdeck.killing import run_killed
 from tests.git_support import commit, make_repository, run_git
 from tests.support import until

@@ -13,7 +13,7 @@ import pytest
 
 from devdeck.cli.main import main
 from devdeck.deck import Deck
-from tests.devdeck.cli.test_contract import Cli
+from tests.devdeck.cli.program import Cli
 from tests.devdeck.terminal.terminal_support import (
     at_prompt,
     made,

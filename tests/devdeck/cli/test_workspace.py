@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from backends.tmux.server import TmuxServer
-from tests.devdeck.cli.test_contract import PASSING, Cli
+from tests.devdeck.cli.program import Cli
+from tests.devdeck.cli.test_contract import PASSING
 from tests.git_support import commit, make_repository, run_git
 from tests.support import until
 
