@@ -7,7 +7,6 @@ from pathlib import Path
 from devdeck.model import Job, RunState, TestResult, TestRun
 from devdeck.store import Store
 from devdeck.testing.reconcile import conclude, summarise
-from devdeck.testing.registry import adapter_named
 
 READ = 1 << 20
 """Bytes read of an event file at once."""
@@ -17,6 +16,8 @@ class RunFollower:
     """Follows one test run from its job's files. Not safe for several threads at once."""
 
     def __init__(self, run: TestRun) -> None:
+        from devdeck.testing.registry import adapter_named  # a deck without test runs does not need it to be shown
+
         self._reader = adapter_named(run.runner).reader()
         self._path: Path | None = None
         self._offset = 0
