@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -97,7 +98,9 @@ def on_terminal(place: InFolder, answer: str, *arguments: str) -> tuple[int, str
     os.close(slave)
     said = b""
     interrupts = answer == "\x03"
-    with process:
+    with contextlib.ExitStack() as over:
+        over.enter_context(process)
+        over.callback(process.kill)  # where a test is given up, nobody is left who would answer
         while True:
             if not select.select([master], [], [], 1.0)[0]:
                 if interrupts and not answer:  # one that comes before the program reads goes unnoticed there
@@ -113,5 +116,6 @@ def on_terminal(place: InFolder, answer: str, *arguments: str) -> tuple[int, str
             if answer and said.rstrip().endswith(b"]:"):
                 os.write(master, answer.encode())
                 answer = ""
+        process.wait(60)
     os.close(master)
     return process.returncode, said.decode()
