@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -456,15 +457,32 @@ class Store(Noting):
 
     # Layouts of terminals
 
-    def save_layout(self, session_id: str, record: bytes) -> None:
-        """Remember the windows of a session's terminal (encoded by `devdeck.terminal.layouts`)."""
+    def save_layouts(self, records: Mapping[str, bytes]) -> None:
+        """Remember the windows of terminals.
+
+        Args:
+            records: Of each its windows, encoded by `devdeck.terminal.layouts`, by the id of its session. Those of
+                sessions that are not made (any more) are passed over.
+        """
+        if not records:
+            return
         with self._write() as connection:
-            connection.execute(
-                "INSERT INTO layouts (session_id, at, record) VALUES (?, ?, ?) ON CONFLICT (session_id) DO UPDATE "
-                "SET at = excluded.at, record = excluded.record",
-                (session_id, time.time(), record),
-            )
-            self._note_session(session_id)
+            for id_, record in records.items():
+                saved = connection.execute(
+                    "INSERT INTO layouts (session_id, at, record) SELECT id, ?, ? FROM sessions "
+                    "WHERE id = ? AND ready = 1 ON CONFLICT (session_id) DO UPDATE "
+                    "SET at = excluded.at, record = excluded.record",
+                    (time.time(), record, id_),
+                ).rowcount
+                if saved > 0:
+                    self._note_session(id_)
+
+    def layouts(self) -> dict[str, bytes | None]:
+        """The windows of the terminals of all sessions that are made, by session id; `None` where none were seen."""
+        rows = self._rows(
+            "SELECT s.id, l.record FROM sessions s LEFT JOIN layouts l ON l.session_id = s.id WHERE s.ready = 1"
+        )
+        return {str(id_): None if record is None else bytes(record) for id_, record in rows}
 
     def layout(self, session_id: str) -> bytes | None:
         """The windows of a session's terminal as they were last seen."""

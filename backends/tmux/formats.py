@@ -30,6 +30,10 @@ _NUMBERS = (
     "pane_width",
     "pane_height",
     "automatic-rename",
+    "window_width",
+    "window_height",
+    "window_zoomed_flag",
+    "window_layout",
 )
 _TEXTS = (
     "session_name",
@@ -124,6 +128,10 @@ def _pane(row: dict[str, str]) -> Pane:
         in_front=row["pane_active"] == "1",
         named=row["automatic-rename"] == "0",
         member=row["@devdeck_member"],
+        window_width=_number(row["window_width"]),
+        window_height=_number(row["window_height"]),
+        window_layout=row["window_layout"],
+        zoomed=row["window_zoomed_flag"] == "1",
     )
 
 

@@ -40,6 +40,14 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the window's name was given to it, and does not follow what runs in it."""
     member: str = ""
     """Value of the window's `@devdeck_member` option: the repository of a workspace that the window is for."""
+    window_width: int = 0
+    """Columns of the window."""
+    window_height: int = 0
+    """Rows of the window."""
+    window_layout: str = ""
+    """tmux's own description of how the panes of the window lie."""
+    zoomed: bool = False
+    """Whether one pane of the window fills it for now."""
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,15 +81,6 @@ def shapes(server: Processes, session_id: str) -> tuple[WindowShape, ...]:
     return _shapes(server.run(["list-panes", "-s", "-t", session_id, "-F", _FORMAT])).get(session_id, ())
 
 
-def all_shapes(server: Processes) -> dict[str, tuple[WindowShape, ...]]:
-    """The windows of every session of the server, by session id, by one tmux process.
-
-    Raises:
-        BackendError: tmux does not answer, or no server runs.
-    """
-    return _shapes(server.run(["list-panes", "-a", "-F", _FORMAT]))
-
-
 def _shapes(output: bytes) -> dict[str, tuple[WindowShape, ...]]:
     sessions: dict[str, dict[bytes, tuple[dict[str, bytes], list[PaneShape]]]] = {}
     for line in output.split(b"\n"):

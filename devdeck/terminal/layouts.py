@@ -6,7 +6,8 @@ a session may do anything, and only its user knows whether they should run again
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import msgspec
 from backends.base import BackendError
 from backends.tmux import windows
 from backends.tmux.windows import PaneShape, WindowShape
-from devdeck.model import Session, Terminal
+from devdeck.model import Pane, Session, Terminal
 
 if TYPE_CHECKING:
     from backends.tmux.server import TmuxServer
@@ -37,9 +38,52 @@ def take(tmux: TmuxServer, terminal: Terminal) -> bytes:
     return _record(windows.shapes(tmux, terminal.id))
 
 
-def take_all(tmux: TmuxServer) -> dict[str, bytes]:
-    """Read and encode the layouts of all terminals, by their tmux ids, by one tmux process."""
-    return {id_: _record(shapes) for id_, shapes in windows.all_shapes(tmux).items()}
+def seen(terminal: Terminal) -> bytes:
+    """Encode the layout of a terminal as it was listed, without asking tmux again.
+
+    Empty when tmux could not tell yet in which directory something runs that was just started.
+    """
+    panes = [pane for pane in terminal.panes if not pane.job_id]
+    if any(not (pane.path or pane.dead) for pane in panes):
+        return b""
+    shapes: dict[str, list[Pane]] = {}
+    for pane in panes:
+        shapes.setdefault(pane.window_id, []).append(pane)
+    return _record(tuple(_shape(window) for window in shapes.values()))
+
+
+def _shape(panes: Sequence[Pane]) -> WindowShape:
+    window = panes[0]
+    return WindowShape(
+        name=windows.plain_name(window.window_name),
+        named=window.named,
+        layout=window.window_layout,
+        width=window.window_width,
+        height=window.window_height,
+        active=any(pane.active for pane in panes),
+        zoomed=window.zoomed,
+        member=window.member,
+        panes=tuple(
+            PaneShape(directory=os.fsencode(pane.path), title=pane.title, command=pane.command, active=pane.in_front)
+            for pane in panes
+        ),
+    )
+
+
+def lasting(record: bytes | None) -> Layout:
+    """A layout without what changes with every program that is started: the same, while nobody changed the windows."""
+    layout = read(record)
+    return msgspec.structs.replace(
+        layout,
+        windows=tuple(
+            msgspec.structs.replace(
+                shape,
+                name=shape.name if shape.named else "",
+                panes=tuple(msgspec.structs.replace(pane, title="", command="") for pane in shape.panes),
+            )
+            for shape in layout.windows
+        ),
+    )
 
 
 def _record(shapes: tuple[WindowShape, ...]) -> bytes:

@@ -51,6 +51,7 @@ class Terminals:
     def __init__(self, store: Store, tmux: TmuxServer) -> None:
         self._store = store
         self._journal = Journal(store)
+        self._seen: dict[str, bytes] = {}
         self.tmux = tmux
 
     def require(self) -> None:
@@ -64,16 +65,22 @@ class Terminals:
             self.tmux.version()
 
     def all(self, *, detail: bool = True) -> tuple[Terminal, ...]:
-        """What the tmux server has; empty when none runs.
+        """What the tmux server has; empty when none runs. The windows of the deck's own are remembered on the way.
 
         Args:
-            detail: False leaves the command and the directory of each pane out, which take tmux half of the time.
+            detail: False leaves the command and the directory of each pane out, which take tmux half of the time;
+                nothing is remembered then.
 
         Raises:
             Missing: tmux is not installed.
         """
         with translated():
-            return self.tmux.terminals(detail=detail)
+            terminals = self.tmux.terminals(detail=detail)
+        if detail:
+            # It is no reason to fail for whoever asks when that can't be done now.
+            with contextlib.suppress(DeckError):
+                self.remember_all({terminal.devdeck_id: terminal for terminal in terminals if terminal.devdeck_id})
+        return terminals
 
     def of(self, session: Session) -> Terminal | None:
         """The session's tmux session, or `None` when it has none now; a member's is its workspace's."""
@@ -178,24 +185,27 @@ class Terminals:
     def remember(self, session: Session, terminal: Terminal) -> None:
         """Keep the layout of a session's terminal in the store, when it is another one than before."""
         if session.managed:
-            self._keep(session.parent or session.id, self.snapshot(terminal))
+            self.remember_all({session.parent or session.id: terminal})
 
     def remember_all(self, terminals: Mapping[str, Terminal]) -> None:
-        """`remember` for many sessions, by one tmux process.
+        """`remember` for many sessions. Asks tmux nothing, and writes only what has changed, all at once.
 
         Args:
-            terminals: By the id of the session (of the deck's own, no members) that each belongs to.
+            terminals: As they were just listed, by the id of the session that each belongs to; other ids are ignored.
         """
-        if not terminals:
+        records = {id_: layouts.seen(terminal) for id_, terminal in terminals.items()}
+        new = {id_: record for id_, record in records.items() if record and record != self._seen.get(id_)}
+        if not new:
             return
-        with translated():
-            records = layouts.take_all(self.tmux)
-        for keeper, terminal in terminals.items():
-            self._keep(keeper, records.get(terminal.id, b""))
-
-    def _keep(self, keeper: str, record: bytes) -> None:
-        if layouts.read(record).windows and record != self._store.layout(keeper):
-            self._store.save_layout(keeper, record)
+        known = self._store.layouts()
+        self._store.save_layouts(
+            {
+                id_: record
+                for id_, record in new.items()
+                if id_ in known and layouts.lasting(record) not in (layouts.lasting(known[id_]), layouts.Layout())
+            }
+        )
+        self._seen.update({id_: record for id_, record in new.items() if id_ in known})
 
     def ensure(self, session: Session) -> Terminal:
         """The session's tmux session, brought back with its windows when it is gone.
@@ -357,15 +367,7 @@ class Terminals:
         pane = target_pane(session, terminal)
         with self._journal.change("send", session, text[:500]):
             delivery = sending.deliver(self.tmux, session, pane, text, force=force, wait=wait, given_up=given_up)
-        if terminal is not None:
-            self._remember_quietly(session, terminal)
         return delivery
-
-    def _remember_quietly(self, session: Session, terminal: Terminal) -> None:
-        try:
-            self.remember(session, terminal)
-        except NotFound:
-            return  # the text may have ended the terminal
 
     def send_many(
         self, sessions: Sequence[Session], text: str, *, force: bool = False, wait: float | None = None

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from backends.tmux.server import TmuxServer
@@ -14,7 +18,16 @@ from devdeck.model import OperationState, Session
 from devdeck.paths import Paths
 from devdeck.store import Store
 from devdeck.terminal import layouts
-from tests.devdeck.terminal.terminal_support import made, made_workspace, settled, shown, terminal_of
+from devdeck.terminal.terminals import Terminals
+from tests.devdeck.terminal.terminal_support import (
+    at_prompt,
+    in_pane,
+    made,
+    made_workspace,
+    settled,
+    shown,
+    terminal_of,
+)
 from tests.git_support import make_repository
 from tests.support import until
 from tests.tmux_support import kill_server, private_tmux, tmux
@@ -70,8 +83,9 @@ def test_a_listing_remembers_windows_too(any_deck: Deck, repository: Path) -> No
     settled(deck)
     before = [line for line in shape(server, terminal_of(deck, one).id) if " run " not in line]
     remember_windows(deck, look(deck, git=False))
-    assert deck.store.layout(one.id) == deck.terminals.snapshot(terminal_of(deck, one))
-    assert deck.store.layout(two.id) == deck.terminals.snapshot(terminal_of(deck, two))
+    for session in (one, two):
+        taken = deck.terminals.snapshot(terminal_of(deck, session))
+        assert layouts.lasting(deck.store.layout(session.id)) == layouts.lasting(taken)
     kill_server(server)
     remember_windows(deck, look(deck, git=False))
     terminal = deck.terminals.restore(one)
@@ -158,19 +172,90 @@ def test_the_store_remembers_only_what_changed(deck: Deck, repository: Path, mon
     deck.terminals.remember(session, terminal_of(deck, session))
     first = deck.store.layout(session.id)
     saved: list[str] = []
-    save = deck.store.save_layout
+    save = deck.store.save_layouts
 
-    def counted(id_: str, record: bytes) -> None:
-        saved.append(id_)
-        save(id_, record)
+    def counted(records: Mapping[str, bytes]) -> None:
+        saved.extend(records)
+        save(records)
 
-    monkeypatch.setattr(deck.store, "save_layout", counted)
-    deck.terminals.remember(session, terminal_of(deck, session))
+    monkeypatch.setattr(deck.store, "save_layouts", counted)
+    terminal = terminal_of(deck, session)
+    deck.terminals.remember(session, terminal)
     assert saved == []
-    tmux(deck.terminals.tmux, "new-window", "-d", "-t", f"{terminal_of(deck, session).id}:")
-    deck.terminals.ensure(session)
+    in_pane(deck, terminal.panes[0].id, "sleep 1000")
+    until(lambda: terminal_of(deck, session).panes[0].command == "sleep")
+    assert saved == []  # other programs are no other windows
+    tmux(deck.terminals.tmux, "new-window", "-d", "-t", f"{terminal.id}:")
+    until(lambda: all(pane.path for pane in terminal_of(deck, session).panes))
     assert saved == [session.id]
     assert deck.store.layout(session.id) != first
+
+
+VERBS: dict[str, Callable[[Deck, Session], object]] = {
+    "open": lambda deck, session: deck.terminals.hand_off(session),
+    "send": lambda deck, session: deck.terminals.send(session, "true"),
+    "send all": lambda deck, session: deck.terminals.send_many([session], "true"),
+    "run": lambda deck, session: deck.work.run(session, ["true"]),
+    "status": lambda deck, session: look(deck, lambda each: each.id == session.id),
+    "find": lambda deck, session: deck.sessions.all(),
+    "plan of a removal": lambda deck, session: deck.removing.plan(session),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_whoever_asks_tmux_remembers_windows(deck: Deck, repository: Path, verb: str) -> None:
+    """C24: also without a dashboard, and without a listing."""
+    session = made(deck, repository, "fix")
+    settled(deck)
+    terminal = terminal_of(deck, session)
+    at_prompt(deck, terminal.panes[0].id)
+    tmux(deck.terminals.tmux, "new-window", "-d", "-n", "logs", "-t", f"{terminal.id}:")
+    until(lambda: all(pane.path for pane in deck.terminals.tmux.terminals()[0].panes))
+    VERBS[verb](deck, session)
+    kill_server(deck.terminals.tmux)
+    assert "logs" in [pane.window_name for pane in deck.terminals.restore(session).panes]
+
+
+def test_what_is_listed_is_enough_to_remember_it(deck: Deck, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one tmux process more."""
+    session = made(deck, repository, "fix")
+    arranged(deck, session)
+    tmux(deck.terminals.tmux, "resize-pane", "-Z", "-t", f"{terminal_of(deck, session).id}:")
+    settled(deck)
+    taken, asked = deck.terminals.snapshot(terminal_of(deck, session)), []
+    real = TmuxServer.process
+
+    def counted(self: TmuxServer, *arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(TmuxServer, "process", counted)
+    fresh = Terminals(deck.store, deck.terminals.tmux)
+    tmux_asked = fresh.all()
+    assert len(asked) == 1
+    assert layouts.lasting(deck.store.layout(session.id)) == layouts.lasting(taken)
+    assert layouts.lasting(layouts.seen(tmux_asked[0])) == layouts.lasting(taken)
+
+
+def test_what_just_starts_does_not_replace_what_is_known(deck: Deck, repository: Path) -> None:
+    """tmux does not know the directory of a process that is just being started."""
+    session = made(deck, repository, "fix")
+    settled(deck)
+    terminal = terminal_of(deck, session)
+    before = deck.store.layout(session.id)
+    assert before is not None
+    new = msgspec.structs.replace(terminal.panes[0], id="%9", window_id="@9", path="")
+    deck.terminals.remember(session, msgspec.structs.replace(terminal, panes=(*terminal.panes, new)))
+    assert deck.store.layout(session.id) == before
+
+
+def test_a_store_that_is_locked_keeps_nobody_from_his_terminals(deck: Deck, repository: Path) -> None:
+    session = made(deck, repository, "fix")
+    deck.store._connection.execute("PRAGMA busy_timeout = 10")
+    with contextlib.closing(sqlite3.connect(deck.paths.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert deck.terminals.of(session) is not None
+        other.execute("ROLLBACK")
 
 
 def test_the_fingerprint_changes_with_the_windows_and_not_with_what_runs(deck: Deck, repository: Path) -> None:
