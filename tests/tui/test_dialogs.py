@@ -119,6 +119,28 @@ async def test_what_is_wrong_with_a_configuration_is_whole(make_deck: MakeDeck, 
         assert "esc cancel" in it.text()
 
 
+async def test_a_base_that_one_repository_of_a_workspace_lacks_is_told(make_deck: MakeDeck) -> None:
+    deck = make_deck()
+    async with driving(deck, (80, 24)) as it:
+        dialog = await opened(it, "W", NewWorkspace)
+        await it.until(lambda: dialog.base.options)
+        await it.type("whole")
+        dialog.base.value = "fix-lo"
+        await it.until(lambda: "→ takes fix-login" in it.text())
+        dialog.base.value = "zzz"
+        await it.until(lambda: "✗ no branch, tag or commit 'zzz' in each of them" in it.text())
+        await it.press("enter")
+        await it.until(lambda: "empty is HEAD" in it.text())
+        assert not deck.named("start_workspace")
+        dialog.base.value = "HEAD~2"
+        await it.until(lambda: "✓ commit c0ffee0000" in it.text())
+        assert {call[0] for call in deck.named("find_commit")} == {API, WEB, "/home/dev/src/docs"}
+        dialog.base.value = "fix-lo"
+        await it.press("enter")
+        await gone(it)
+        assert deck.named("start_workspace")[0][3] == "fix-login"
+
+
 async def test_a_base_that_does_not_exist_is_told_before_enter_and_not_taken(make_deck: MakeDeck) -> None:
     deck = make_deck()
     async with driving(deck) as it:

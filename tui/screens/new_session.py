@@ -12,10 +12,10 @@ from textual.widgets import Input
 
 from devdeck.live import BranchChoice, LiveDeck, Start
 from devdeck.model import GitFacts, SessionState
-from tui.screens.bases import BaseLook, Meant, meant
+from tui.screens.bases import BranchingMaker
 from tui.screens.branches import Chosen, repository_options, repository_path, repository_value
 from tui.screens.dialog import Choice, labelled
-from tui.screens.making import CANCEL, Maker, Order, SetupLine
+from tui.screens.making import CANCEL, Order, SetupLine
 from tui.widgets.field import Field
 from tui.widgets.line_view import Facts
 from tui.widgets.marks import Marks
@@ -24,7 +24,7 @@ from tui.widgets.rows import path_hint
 from tui.widgets.spans import Line, Span, Tone, clean, line
 
 
-class NewSession(Maker):
+class NewSession(BranchingMaker):
     """Makes a session and gives back its id."""
 
     TITLE_TEXT = "New session"
@@ -59,8 +59,6 @@ class NewSession(Maker):
         self._path = path or (self.known[0][1] if self.known else "")
         self._from = selected
         self._chosen = Chosen(self, deck, self._learned)
-        self._looker = BaseLook(self, deck, self._looked_up)
-        self._waits = False
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -116,7 +114,7 @@ class NewSession(Maker):
     def _learned(self) -> None:
         if not self.is_attached:
             return
-        self._looker.forget()
+        self.others_known()
         self.base.offer(self._chosen.options(self.home))
         if self.list.field is self.base:
             self.list_for(self.base)
@@ -160,7 +158,7 @@ class NewSession(Maker):
         label = self.label
         why = self.deck.check_label(label) if label else ""
         self.query_one("#new-note", Facts).put((self._note(label, why),))
-        self._show_meant()
+        self.tell_meant()
         self._show_changes()
         if not label or why:
             return False
@@ -184,36 +182,24 @@ class NewSession(Maker):
         unused = "the base is not used" if self.base.value.strip() else "no new branch is made"
         return (Span(f"! {name} exists: {unused}", Tone.DIRTY),)
 
-    def _meant(self) -> Meant:
-        """What would be branched from, as the base is typed now; looked up when only git can tell."""
-        text = self.base.value.strip()
-        branch = next((it for it in self._chosen.branches or () if it.name == text), None)
-        commit = "" if not text or branch is not None else self._looker.look_up(self.path, text)
-        return meant(text, branch, commit, self.base.found, self.deck.now())
+    def places(self) -> Sequence[str]:
+        """The repository."""
+        return (self.path,) if self.path else ()
 
-    def _show_meant(self) -> Meant:
-        found = self._meant()
-        self.query_one("#new-base-note", Facts).put((found.note,))
-        self.base.taking = found.row
-        if self.list.field is self.base:
-            self.list_for(self.base)
-        return found
+    def choices(self) -> Sequence[BranchChoice]:
+        """Its branches and tags."""
+        return self._chosen.branches or ()
 
-    def _looked_up(self) -> None:
-        """Git has told what the base is; who pressed enter meanwhile need not do so again."""
-        if not self.is_attached:
-            return
-        self._show_meant()
-        if self._waits and not self.busy:
-            self._waits = False
-            self.submit()
+    def show_meant(self, note: Line) -> None:
+        """Below the field."""
+        self.query_one("#new-base-note", Facts).put((note,))
 
     # What the user does
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._waits = False
+        self.typed_on()
         if event.input.id == "new-repository":
             self._chosen.look_at(self.path, typed=self.repository.picked < 0)
         if not self.busy:
@@ -244,15 +230,7 @@ class NewSession(Maker):
         if not self.label:
             self.complain("a label is missing", "it names the branch, the worktree and the terminal")
             return False
-        if not self._check():
-            return False
-        base = self._meant()
-        if base.pending:
-            self._waits = True
-            self.complain("… looking for the base", tone=Tone.MUTED)
-        elif base.problem:
-            self.complain(base.problem, "↑↓ picks a branch or tag; empty is HEAD")
-        return not base.pending and not base.problem
+        return self._check() and self.base_ready()
 
     def repositories_meant(self) -> Sequence[str]:
         """The one."""
@@ -261,7 +239,7 @@ class NewSession(Maker):
     def order(self) -> Order:
         """The session as it is typed now."""
         moving = bool(self.changes.marked) and self._from is not None
-        label, base = self.label, self._meant().value or None
+        label, base = self.label, self.meant().value or None
         path = self._from.session.worktree if moving and self._from is not None else self.path
 
         wanted = Start(label=label, path=path, base=base, with_changes=moving)

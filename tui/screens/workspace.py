@@ -13,9 +13,10 @@ from textual.widgets import Input
 
 from devdeck.errors import DeckError
 from devdeck.live import BranchChoice, LiveDeck
+from tui.screens.bases import BranchingMaker
 from tui.screens.branches import branch_option
 from tui.screens.dialog import Choice, labelled
-from tui.screens.making import CANCEL, Maker, Order
+from tui.screens.making import CANCEL, Order
 from tui.widgets.field import Field
 from tui.widgets.line_view import Facts
 from tui.widgets.marks import Marks
@@ -27,12 +28,13 @@ ASKED = 8
 """Repositories whose branches are compared; with more, what the first ones have in common is offered."""
 
 
-class NewWorkspace(Maker):
+class NewWorkspace(BranchingMaker):
     """Makes a workspace and gives back its id."""
 
     TITLE_TEXT = "New workspace"
     FIRST = "#workspace-label"
     DOING = "making a branch and a worktree in each repository"
+    WHERE = "in each of them"
     DEFAULT_CSS = """
     NewWorkspace {
         & #workspace-note { margin: 0 0 1 14; }
@@ -68,6 +70,7 @@ class NewWorkspace(Maker):
         self._shown_folder = ""
         self._here: tuple[tuple[str, str], ...] = ()
         self._common: tuple[BranchChoice, ...] | None = ()
+        self._base_note: Line = ()
 
     def body(self) -> ComposeResult:
         """The fields."""
@@ -83,6 +86,7 @@ class NewWorkspace(Maker):
 
     def on_mount(self) -> None:
         """Look into the folder."""
+        self.base.none = "none of these"
         self.folder_field.offer(
             [
                 Option(hint, hint, "", f"{count} known repositor{'y' if count == 1 else 'ies'}")
@@ -174,18 +178,30 @@ class NewWorkspace(Maker):
         self._common = tuple(it for it in found[0] if all(it.name in each for each in names)) if found else ()
         self._show_common()
 
+    def places(self) -> Sequence[str]:
+        """The known repositories that are marked, as far as their branches are compared."""
+        return self.marked_paths[:ASKED]
+
+    def choices(self) -> Sequence[BranchChoice]:
+        """The branches that all of them have."""
+        return self._common or ()
+
+    def show_meant(self, note: Line) -> None:
+        """Above the list, in place of its heading: rows are few here."""
+        self._base_note = note
+
     def _show_common(self) -> None:
         now = self.deck.now()
+        self.others_known()
         self.base.offer([branch_option(it, now, "") for it in self._common or ()])
-        if self.list.field is self.base:
-            self.list_for(self.base)
+        self.tell_meant()
 
     def heading_of(self, field: PickField) -> tuple[Line, str]:
         """Of folders or of branches."""
         if field is self.folder_field:
             return (Span("folders with known repositories", Tone.MUTED),), "none known yet: type the path of one"
         empty = "…" if self._common is None else "none: each starts from its own HEAD, or from the ref that is typed"
-        return (Span("branches that all of them have", Tone.MUTED),), empty
+        return self._base_note or (Span("branches that all of them have", Tone.MUTED),), empty
 
     def _check(self) -> bool:
         label = self.label
@@ -199,6 +215,7 @@ class NewWorkspace(Maker):
         else:
             note = (Span("names the branch in each repository, and the terminal", Tone.MUTED),)
         self.query_one("#workspace-note", Facts).put((note,))
+        self.tell_meant()
         self.complain("")
         return bool(label) and not why
 
@@ -207,6 +224,7 @@ class NewWorkspace(Maker):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self.typed_on()
         if event.input.id == "workspace-folder":
             self._look()
         if not self.busy:
@@ -242,7 +260,7 @@ class NewWorkspace(Maker):
         elif self._here and not self.marked_paths and not self.others:
             self.complain("no repository is marked", "space marks one; others can be typed")
         else:
-            return self._check()
+            return self._check() and self.base_ready()
         return False
 
     def repositories_meant(self) -> Sequence[str]:
@@ -251,7 +269,7 @@ class NewWorkspace(Maker):
 
     def order(self) -> Order:
         """The workspace as it is typed now."""
-        label, folder, base = self.label, self.folder, self.base.value.strip() or None
+        label, folder, base = self.label, self.folder, self.meant().value or None
         repositories = (*(os.path.basename(path) for path in self.marked_paths), *self.others)
         return lambda: self.deck.start_workspace(label, folder, repositories, base)
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.timer import Timer
 
 from devdeck.errors import DeckError
@@ -19,7 +21,7 @@ from tui.widgets import diff as diffs
 from tui.widgets.framed import Bare
 from tui.widgets.line_view import Facts, LineView, message_lines
 from tui.widgets.overview import NAME_WIDTH, git_facts
-from tui.widgets.spans import Ground, Line, Span, Tone, clean, line, shorten, wrapped
+from tui.widgets.spans import Ground, Line, Span, Tone, clean, line, shorten, width_of, wrapped
 from tui.widgets.tab import SessionTab, beside
 
 REFRESH = 1.0
@@ -187,6 +189,14 @@ class DiffView(LineView):
     def content_width(self) -> int:
         """The longest line."""
         return self._width
+
+    def _draw(self, spans: Line, ground: str, scroll_x: int, width: int) -> Strip:
+        """A row that goes on behind the right edge says so."""
+        strip = super()._draw(spans, ground, scroll_x, width)
+        if width_of(spans) - scroll_x <= width:
+            return strip
+        more = Segment("…", self.ground_style(ground) + self.style_of(Tone.MUTED))
+        return Strip([*strip.crop(0, width - 1), more], width)
 
 
 class GitTab(SessionTab):

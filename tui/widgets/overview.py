@@ -366,7 +366,7 @@ class OverviewTab(SessionTab):
         facts = [*setup_fact(state), *git_facts(state, now), tested]
         if state.run is not None and state.run.environment:
             facts.append(fact("", Span(f"{clean(state.run.runner)} in {clean(state.run.environment)}", Tone.MUTED)))
-        facts += [terminal_fact(state, now), usage_fact(state, now), *self._places(state)]
+        facts += [terminal_fact(state, now), usage_fact(state, now), *self._places(state, width)]
         if members:
             facts += [*heading("Repositories"), *member_lines(members, now)]
         if state.jobs:
@@ -385,15 +385,16 @@ class OverviewTab(SessionTab):
         adopt = f"  · found, not made by devdeck · {ACTIONS['session.adopt'].key} adopts it"
         return line(name, Span("" if state.session.managed else adopt, Tone.MUTED))
 
-    def _places(self, state: SessionState) -> list[Line]:
-        session = state.session
+    def _places(self, state: SessionState, width: int) -> list[Line]:
+        session, room = state.session, max(8, width - NAME_WIDTH - 1)
         home = os.path.expanduser("~")
-        lines = [fact("worktree", Span(rows.path_hint(session.worktree, home)))]
+        lines = [fact("worktree", Span(shorten(rows.path_hint(session.worktree, home), room, middle=True)))]
         if session.kind is SessionKind.CHECKOUT and session.target:
             news = f" · {ACTIONS['session.refresh'].key} brings its news"
             lines.insert(0, fact("target", Span(clean(session.target, 200), Tone.BRANCH), Span(news, Tone.MUTED)))
         if session.repository_path != session.worktree:
-            lines.append(fact("repo", Span(rows.path_hint(session.repository_path, home), Tone.MUTED)))
+            where = shorten(rows.path_hint(session.repository_path, home), room, middle=True)
+            lines.append(fact("repo", Span(where, Tone.MUTED)))
         return lines
 
     def _warnings(self) -> list[Line]:
