@@ -105,7 +105,7 @@ def _load_ahead() -> None:
     """
 
     def load() -> None:
-        for name in ("git", "backends.tmux.making"):
+        for name in ("backends.tmux.making",):
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
 

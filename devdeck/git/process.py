@@ -137,7 +137,7 @@ def git(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        raise _not_started(cwd, error) from error
+        raise not_started(cwd, error) from error
     with process:
         try:
             stdout, stderr, cut = _talk(process, input, time.monotonic() + timeout, limit)
@@ -236,7 +236,7 @@ async def git_async(
     except TimeoutError:
         raise _too_slow(cwd, args, timeout) from None
     except (OSError, ValueError) as error:
-        raise _not_started(cwd, error) from error
+        raise not_started(cwd, error) from error
     finally:
         if not running.done():
             call.stop()
@@ -347,7 +347,8 @@ def _verb(args: tuple[str, ...]) -> str:
     return next((arg for arg in args if not arg.startswith("-") and "/" not in arg and "=" not in arg), "")
 
 
-def _not_started(cwd: str | os.PathLike[str], error: OSError | ValueError) -> DeckError:
+def not_started(cwd: str | os.PathLike[str], error: OSError | ValueError) -> DeckError:
+    """Why git could not be started in a folder, as the error to raise."""
     where = one_line(os.fspath(cwd), limit=300)
     if isinstance(error, ValueError):
         return UsageError("a name holds characters that can't be passed to a program", "NUL and lone surrogates can't")

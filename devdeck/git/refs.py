@@ -18,6 +18,7 @@ from devdeck.git.worktrees import list_worktrees
 from devdeck.text import one_line
 
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_TOLD = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?) [a-z]+")
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp")
 MAX_NAME = 240
 """Longest branch name in bytes: each part becomes a file name, with `.lock` behind it."""
@@ -32,19 +33,26 @@ def check_branch_name(name: str) -> str:
     Raises:
         Missing: git is not installed.
     """
+    if reason := why_not_name(name):
+        return reason
+    if git("/", "check-ref-format", f"refs/heads/{name}", check=False).status != 0:
+        return "git does not allow it as a branch name"
+    return ""
+
+
+def why_not_name(name: str) -> str:
+    """What `check_branch_name` has against a name beyond git's own rules, which git tells when it makes the branch."""
     if not name:
         return "a branch name can't be empty"
     if name.startswith("-"):
         return "a branch name can't start with '-'"
-    if name in ("HEAD", "@") or name.startswith("refs/") or _OID.fullmatch(name.lower()):
+    if name in ("HEAD", "@") or "@{" in name or name.startswith("refs/") or _OID.fullmatch(name.lower()):
         return f"{name!r} means something else to git"
     for character in name:
         if unicodedata.category(character) in _INVISIBLE:
             return f"a branch name can't contain the character U+{ord(character):04X}"
     if len(os.fsencode(name)) > MAX_NAME:
         return f"a branch name can't be longer than {MAX_NAME} bytes"
-    if git("/", "check-ref-format", f"refs/heads/{name}", check=False).status != 0:
-        return "git does not allow it as a branch name"
     return ""
 
 
@@ -76,6 +84,30 @@ def resolve_commit(root: str, ref: str) -> str:
     if ref == "HEAD":
         raise NotFound("the repository has no commit yet", "make the first commit: `git commit --allow-empty -m start`")
     raise NotFound(f"no commit {shown!r} in {root}", "`git branch -a` and `git tag` list what there is")
+
+
+def meant(root: str, *revisions: str) -> tuple[str | None, ...]:
+    """The object ids that revisions mean, in their order, by one process; `None` for what means nothing.
+
+    A full name of a branch that is not there can also mean a tag of that whole name, which only absurd repositories
+    have: where something is found, `local_branch_exists` and `remote_branch` tell exactly.
+
+    Args:
+        root: Main worktree of the repository.
+        revisions: Names without line breaks.
+
+    Raises:
+        NotFound: There is no repository at `root`.
+    """
+    asked = "".join(f"{revision}\n" for revision in revisions)
+    told = git(root, "cat-file", "--batch-check=%(objectname) %(objecttype)", input=os.fsencode(asked)).text
+    found = [_TOLD.fullmatch(line) for line in told.split("\n")[: len(revisions)]]
+    return tuple(match[1] if match else None for match in found)
+
+
+def is_object_id(text: str) -> bool:
+    """Whether a text is a full object id (SHA-1 or SHA-256), whatever it may be the id of."""
+    return _OID.fullmatch(text) is not None
 
 
 def _passable(name: str) -> bool:

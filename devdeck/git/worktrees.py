@@ -96,8 +96,8 @@ def add_worktree(
     """
     from devdeck.git import refs, remotes
 
-    if create:
-        refs.require_branch_name(branch)
+    if create and (reason := refs.why_not_name(branch)):
+        raise UsageError(f"can't use {one_line(branch, limit=120)!r} as a branch: {reason}")
     if os.path.lexists(path):
         raise UsageError(f"{path} exists already", "choose another folder")
     if not create:
@@ -105,13 +105,11 @@ def add_worktree(
             raise NotFound(f"no branch {one_line(branch, limit=120)!r} in {root}")
         _populate(root, path, branch)
         return
-    if refs.local_branch_exists(root, branch):
-        raise DeckError(f"a branch {branch!r} exists already", "use it, or choose another name", code="branch-exists")
     followed = remotes.split_tracking(start, remotes.list_remotes(root)) if track and start is not None else None
-    oid = refs.resolve_commit(root, f"refs/remotes/{start}" if followed else start or "HEAD")
+    oid = start if start is not None and refs.is_object_id(start) else None
+    oid = oid or refs.resolve_commit(root, f"refs/remotes/{start}" if followed else start or "HEAD")
+    _make_branch(root, branch, oid)
     try:
-        # Not by `worktree add -b`: what fails because of somebody's lock can be tried again this way.
-        patiently(root, "branch", "--no-track", "--", branch, oid)
         _populate(root, path, branch)
         if followed is not None:
             remotes.follow(root, branch, followed[0], f"refs/heads/{followed[1]}")
@@ -119,6 +117,24 @@ def add_worktree(
         with suppress(DeckError):
             if refs.local_branch_exists(root, branch) and not refs.checked_out_at(root, branch):
                 refs.delete_branch(root, branch, expected_oid=oid)
+        raise
+
+
+def _make_branch(root: str, branch: str, oid: str) -> None:
+    """Make a branch, not by `worktree add -b`: what fails because of somebody's lock can be tried again this way.
+
+    git refuses what can't be in the same step that makes it; only then it is asked what was wrong, to say it better.
+    """
+    from devdeck.git import refs
+
+    try:
+        patiently(root, "branch", "--no-track", "--", branch, oid)
+    except DeckError:
+        refs.require_branch_name(branch)
+        if refs.local_branch_exists(root, branch):
+            hint = "use it, or choose another name"
+            raise DeckError(f"a branch {branch!r} exists already", hint, code="branch-exists") from None
+        refs.resolve_commit(root, oid)
         raise
 
 

@@ -79,12 +79,14 @@ class Branching:
             Refused: The branch is checked out elsewhere.
         """
         ignored = (f"branch {name!r} exists, so --base {one_line(base, limit=100)} is not used",) if base else ()
-        if refs.local_branch_exists(self._root, name):
+        tracking = (f"refs/remotes/{remote.name}/{name}" for remote in self._remotes)
+        now, local, *tracked = refs.meant(self._root, "HEAD^{commit}", f"refs/heads/{name}", *tracking)
+        if local is not None and refs.local_branch_exists(self._root, name):
             self._require_free(name)
             return Choice(name=name, warnings=ignored)
         if base is not None:
             refs.resolve_commit(self._root, base)  # a bad base is told before anybody is asked
-        known = self._known(name)
+        known = self._known(name) if any(tracked) else None
         if known is not None:
             return self._new(name, known, f"refs/heads/{name}", warnings=ignored)
         having, warnings = self._ask(name)
@@ -94,9 +96,9 @@ class Branching:
             return Choice(
                 name=name, create=True, start=oid, follow=(remote, found), fetch=True, warnings=(*ignored, *warnings)
             )
-        return Choice(
-            name=name, create=True, start=refs.resolve_commit(self._root, base or head or "HEAD"), warnings=warnings
-        )
+        start = now if not (base or head) else None
+        start = start or refs.resolve_commit(self._root, base or head or "HEAD")
+        return Choice(name=name, create=True, start=start, warnings=warnings)
 
     def _known(self, name: str) -> str | None:
         """The remote that is known to have a branch."""

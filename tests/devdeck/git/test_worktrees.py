@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,19 @@ def test_what_can_t_be_made_leaves_nothing(repository: Path, tmp_path: Path) -> 
     assert not Path(place).exists()
 
 
+def test_a_branch_that_somebody_else_made_meanwhile_stays(repository: Path, tmp_path: Path) -> None:
+    run_git(repository, "branch", "theirs")
+    with pytest.raises(DeckError, match="exists already") as error:
+        add_worktree(str(repository), str(tmp_path / "x"), branch="theirs", create=True)
+    assert error.value.code == "branch-exists"
+    assert branches(repository) == ["main", "theirs"]
+    for name in ("a..b", "@{-1}", "x.lock", "main/x"):
+        with pytest.raises(DeckError):
+            add_worktree(str(repository), str(tmp_path / "x"), branch=name, create=True)
+    assert branches(repository) == ["main", "theirs"]
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_hook_that_fails_leaves_nothing(repository: Path, tmp_path: Path) -> None:
     hook = repository / ".git/hooks/post-checkout"
     write(repository / ".git/hooks", {"post-checkout": "#!/bin/sh\necho error: not today >&2\nexit 3\n"})
@@ -140,6 +154,28 @@ def test_the_caller_s_variables_do_not_lead_to_another_repository(
     add_worktree(str(repository), str(tmp_path / "x"), branch="new", create=True)
     assert branches(repository) == ["main", "new"]
     assert branches(other) == ["main"]
+
+
+@pytest.mark.parametrize("run", [changing.make, changing.change])
+def test_both_ways_of_changing_are_the_same(
+    run: Callable[..., str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "alias.seen")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", '!echo "$LC_ALL $GIT_TERMINAL_PROMPT"; ps -o sid= -p $$; echo $PPID; cat')
+    words, session, parent = run(str(repository), "seen").split("\n")[:3]
+    assert (words, session.strip()) == ("C 0", parent)  # asks nothing, and leads a session of its own
+    with pytest.raises(DeckError, match="no-such-verb") as error:
+        run(str(repository), "no-such-verb")
+    assert error.value.code == "git-failed"
+    with pytest.raises(NotFound):
+        run(str(tmp_path / "nowhere"), "branch", "x")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "!sleep 300 & wait")
+    with pytest.raises(DeckError) as error:
+        run(str(repository), "seen", timeout=0.5)
+    assert error.value.code == "timeout"
+    assert not branches(repository)[1:]
 
 
 def test_removing(repository: Path, tmp_path: Path) -> None:
@@ -201,10 +237,10 @@ def test_another_git_is_just_making_a_worktree(
     half.write_text("")
     failed: list[DeckError] = []
     clock = Clock()
-    plainly = changing.change
+    plainly = changing.make
     monkeypatch.setattr(changing, "time", clock)
 
-    def change(root: str, *arguments: str, timeout: float = 60.0) -> str:
+    def make(root: str, *arguments: str, timeout: float = 60.0) -> str:
         try:
             return plainly(root, *arguments, timeout=timeout)
         except DeckError as error:
@@ -213,7 +249,7 @@ def test_another_git_is_just_making_a_worktree(
             clock.now += 60.0
             raise
 
-    monkeypatch.setattr(changing, "change", change)
+    monkeypatch.setattr(changing, "make", make)
     run_git(repository, "branch", "new")
     add_worktree(str(repository), str(tmp_path / "new"), branch="new", create=False)
     assert [error.code for error in failed] == ["git-failed"]
