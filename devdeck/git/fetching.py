@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -70,6 +69,8 @@ class _Call:
     def __init__(self, root: str, args: Sequence[str], files: ExitStack) -> None:
         command, environment = reaching_out()
         self.root, self.args = root, tuple(args)
+        import tempfile
+
         self.out: IO[bytes] = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  closed by `files`
         self.err: IO[bytes] = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self.late = False

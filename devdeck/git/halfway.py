@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import signal
 import time
 from contextlib import suppress
@@ -19,7 +18,6 @@ from devdeck.errors import DeckError
 from devdeck.git import admin as admins
 from devdeck.git.process import git
 from devdeck.git.repository import common_dir
-from devdeck.git.scratch import fresh_index
 
 _TIMEOUT = 300.0
 _GRACE = 10.0
@@ -100,6 +98,8 @@ def holds_more(root: str, worktree: str, commit: str) -> bool:
     Raises:
         DeckError: git failed.
     """
+    from devdeck.git.scratch import fresh_index
+
     common = common_dir(root)
     with fresh_index() as index:
         env = {**index, "GIT_DIR": str(common), "GIT_WORK_TREE": worktree}
@@ -116,6 +116,8 @@ def discard(root: str, worktree: str) -> None:
     Raises:
         DeckError: It can't be removed.
     """
+    import shutil
+
     common = common_dir(root)
     admin = admins.admin_of(common, worktree) if common is not None else None
     try:
@@ -133,6 +135,8 @@ def discard(root: str, worktree: str) -> None:
 
 def _forget_unnamed(common: Path, name: str) -> None:
     """Git's folder about a worktree that was cut off before it said where: it holds nothing but the lock."""
+    import shutil
+
     with suppress(OSError):
         for folder in sorted((common / "worktrees").glob("*")):
             number = folder.name.removeprefix(name)

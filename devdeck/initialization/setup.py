@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import shlex
 import uuid
+from typing import TYPE_CHECKING
 
 from devdeck.configuration.config import Config
 from devdeck.errors import DeckError, Refused, UsageError
 from devdeck.git import repository
-from devdeck.initialization import including, sequences, trust
-from devdeck.initialization.including import Limits
+from devdeck.initialization import trust
 from devdeck.initialization.repo_config import Command, RepoConfig, include_words, read, read_bytes, words
-from devdeck.initialization.sequences import Part
-from devdeck.jobs.sequence import why_not
 from devdeck.live import Setup
 from devdeck.model import Job, JobKind, Member, Session
-from devdeck.steps.including import IncludeFiles, Trust
 from devdeck.store import Busy
 from devdeck.transactions import Site, Step, Transactions, words_of
+
+if TYPE_CHECKING:  # most repositories set nothing up: what does it is loaded where there is something to do
+    from devdeck.initialization import including
+    from devdeck.initialization.including import Limits
+    from devdeck.initialization.sequences import Part
+    from devdeck.steps.including import Trust
 
 
 class Setups:
@@ -169,9 +172,13 @@ class Setups:
         return trust.is_foreign(session) and self._store.is_trusted(trust.digest(config))
 
     def _survey(self, place: Member, config: RepoConfig) -> including.Survey:
+        from devdeck.initialization import including
+
         return including.survey(place.repository_path, config.include, worktree=place.worktree, limits=self._limits())
 
     def _limits(self) -> Limits:
+        from devdeck.initialization.including import Limits
+
         config = Config.load(self._site.paths)
         return Limits(files=config.init.max_files, size=config.include_size)
 
@@ -190,9 +197,13 @@ class Setups:
         return self._steps(session, self.configs(session), trust=trust)
 
     def _steps(self, session: Session, configs: tuple[RepoConfig, ...], *, trust: bool) -> tuple[Step, ...]:
+        if not any(config.file for config in configs):
+            return ()
+        from devdeck.steps.including import IncludeFiles
+
         steps: list[Step] = []
         # Read also where nothing is included: settings that are wrong are told before anything is made.
-        limits = self._limits() if any(config.file for config in configs) else including.LIMITS
+        limits = self._limits()
         for place, config in zip(session.places, configs, strict=True):
             if not trust and not self.is_trusted(config, session):
                 continue
@@ -227,6 +238,8 @@ class Setups:
         parts = self._parts(session, JobKind.INIT)
         if not any(part.commands for part in parts):
             return ()
+        from devdeck.initialization import sequences
+
         settings = Config.load(self._site.paths).init
         if settings.in_pane if in_pane is None else in_pane:
             self._type(session, parts)
@@ -241,6 +254,8 @@ class Setups:
             digest = trust.content_digest(place.repository_path, file, data) if file else ""
             if not file or not self._is_trusted(digest, session) or not os.path.isdir(place.worktree):
                 continue
+            from devdeck.initialization.sequences import Part
+
             config = read(place.repository_path, found=(file, data))
             commands = config.commands if kind is JobKind.INIT else config.teardown
             parts.append(Part(place, commands, digest))
@@ -303,6 +318,8 @@ class Setups:
 
     def notes(self, session: Session) -> tuple[str, ...]:
         """What the last act of including left out of a session's worktrees, and why."""
+        from devdeck.initialization import including
+
         return tuple(note for place in session.places for note in including.notes(place.worktree))
 
     def type_into_pane(self, session: Session) -> tuple[str, ...]:
@@ -319,6 +336,9 @@ class Setups:
         return self._type(session, self._parts(session, JobKind.INIT))
 
     def _type(self, session: Session, parts: list[Part]) -> tuple[str, ...]:
+        from devdeck.initialization import sequences
+        from devdeck.jobs.sequence import why_not
+
         lines = tuple(
             _typed(part.place, command, sequences.variables(session, part.place))
             for part in parts
@@ -345,6 +365,8 @@ class Setups:
         parts = self._parts(session, JobKind.TEARDOWN)
         if not any(part.commands for part in parts):
             return ()
+        from devdeck.initialization import sequences
+
         limit = Config.load(self._site.paths).init.teardown_timeout
         jobs = sequences.start(self._site, session, JobKind.TEARDOWN, parts, timeout=limit)
         commands = [command for part in parts for command in part.commands]
@@ -378,6 +400,8 @@ def _digests(config: RepoConfig, session: Session | None) -> tuple[str, ...]:
 
 
 def _trusting(session: Session, config: RepoConfig) -> Trust:
+    from devdeck.steps.including import Trust
+
     return Trust(file=config.file, repository_path=config.repository_path, digests=_digests(config, session))
 
 
@@ -399,6 +423,8 @@ def _typed(place: Member, command: Command, variables: dict[str, str]) -> str:
         raise UsageError(f"the folder {command.directory} of {words(command)} leads out of the worktree")
     line = command.run if isinstance(command.run, str) else shlex.join(command.run)
     if command.env:
+        from devdeck.initialization import sequences
+
         values = {**{name: str(value) for name, value in command.env.items()}, **variables}
         line = shlex.join(["env", *(f"{name}={value}" for name, value in values.items()), *sequences.argv(command)])
     return f"cd {shlex.quote(folder)} && {line}"

@@ -7,7 +7,6 @@ session: commands such as `make setup` run what the branch says, and copied file
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from devdeck.errors import NotFound, UsageError
@@ -23,11 +22,15 @@ def digest(config: RepoConfig) -> str:
 def content_digest(repository_path: str, file: str, data: bytes) -> str:
     """As `digest`, of a file that is not read yet."""
     parts = (os.fsencode(os.path.realpath(repository_path)), os.fsencode(os.path.basename(file)), data)
+    import hashlib
+
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
 
 
 def consent(trusted: str, session_id: str) -> str:
     """Names a configuration's content in one session of somebody else's code."""
+    import hashlib
+
     return hashlib.sha256(f"{trusted} {session_id}".encode()).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import msgspec
@@ -115,6 +114,8 @@ def _remembered(followed: Followed) -> str:
     known = {remote.name for remote in remotes.list_remotes(followed.place.worktree)}
     if followed.remote in known:
         return remotes.tracking_ref(followed.remote, followed.ref)
+    import hashlib
+
     return "refs/devdeck/followed/" + hashlib.sha256(f"{followed.remote} {followed.ref}".encode()).hexdigest()[:16]
 
 

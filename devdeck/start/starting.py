@@ -7,19 +7,19 @@ what is known, and calls `fetch` in the background as soon as somebody begins to
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from devdeck import owner
 from devdeck.configuration.config import StartSettings
 from devdeck.errors import DeckError, Refused, UsageError
-from devdeck.git import changes, fetching, refs, remotes, repository
+from devdeck.git import fetching, refs, remotes, repository
 from devdeck.git.repository import Repository
 from devdeck.initialization.setup import Setups
 from devdeck.journal import Journal
@@ -29,13 +29,13 @@ from devdeck.model import Session, SessionKind
 from devdeck.start import refreshing, targets
 from devdeck.start.branching import Branching, Choice
 from devdeck.start.choices import choices
-from devdeck.steps.changes import ForgetChanges, KeepChanges, PutChanges, TakeChanges
 from devdeck.steps.making import AddRemote, AddWorktree, MakeTerminal, Record, Reserve
 from devdeck.store import LabelTaken
 from devdeck.text import one_line
 from devdeck.transactions import Site, Step, Transactions, words_of
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from devdeck.steps.changes import ForgetChanges, KeepChanges, PutChanges, TakeChanges
 
 
 class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,6 +259,9 @@ class Starting:
         Raises:
             Refused: It can't be moved: see `changes.look`, or the branch has other versions of the files.
         """
+        from devdeck.git import changes
+        from devdeck.steps.changes import ForgetChanges, KeepChanges, PutChanges, TakeChanges
+
         work = changes.look(source)
         if not changes.touched(source, work) and not work.intended:
             return None
@@ -362,7 +365,9 @@ class Starting:
             if warn is not None:
                 warn(warning)
             else:
-                _log.warning("%s", warning)
+                import logging
+
+                logging.getLogger(__name__).warning("%s", warning)
         return plan.session
 
     def plan_refresh(self, session: Session) -> tuple[str, ...]:
