@@ -44,13 +44,37 @@ class TmuxServer(Processes):
         Raises:
             BackendError: tmux refused; also `ToolMissing`, `BackendTimeout`.
         """
+        return self._terminals(["-a"], detail=detail)
+
+    def _terminals(self, of: Sequence[str], *, detail: bool = True) -> tuple[Terminal, ...]:
         try:
             output = self.run(
-                ["list-panes", "-a", "-F", panes_format(detail=detail)], ["list-clients", "-F", CLIENTS_FORMAT]
+                ["list-panes", *of, "-F", panes_format(detail=detail)], ["list-clients", "-F", CLIENTS_FORMAT]
             )
         except TargetGone:
             return ()
         return parse_terminals(output.split(b"\n"))
+
+    def marked(self, devdeck_id: str) -> Terminal | None:
+        """The session that carries a mark (the option `@devdeck_id`); the first of several, `None` when none does.
+
+        Costs tmux the same however many other sessions there are: what is in their panes is not looked at.
+
+        Raises:
+            BackendError: tmux refused; also `ToolMissing`, `BackendTimeout`.
+        """
+        try:
+            lines = self.run(["list-sessions", "-F", "#{session_id} #{@devdeck_id}"]).decode(errors="replace")
+        except TargetGone:
+            return None
+        marks = (line.partition(" ") for line in lines.splitlines())
+        found = (self._found(session_id) for session_id, _, mark in marks if mark == devdeck_id)
+        # Looked at again: what somebody else writes into an option may imitate a line of this list.
+        return next((each for each in found if each is not None and each.devdeck_id == devdeck_id), None)
+
+    def _found(self, session_id: str) -> Terminal | None:
+        listed = self._terminals(["-s", "-t", session_id])
+        return next((terminal for terminal in listed if terminal.id == session_id), None)
 
     def capture(self, pane_id: str, *, escapes: bool = True) -> tuple[str, ...]:
         """What the pane shows now.
@@ -108,7 +132,7 @@ class TmuxServer(Processes):
         raise BackendError(f"There are a hundred tmux sessions named like {base} already", "Choose another label.")
 
     def _terminal(self, session_id: str) -> Terminal:
-        found = next((terminal for terminal in self.terminals() if terminal.id == session_id), None)
+        found = self._found(session_id)
         if found is None:
             raise TargetGone(f"The tmux session {session_id} ended as soon as it was made", "Does its shell start?")
         return found

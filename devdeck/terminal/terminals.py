@@ -89,7 +89,8 @@ class Terminals:
     def own(self, session: Session) -> Terminal | None:
         """The tmux session that was made for this very session (and carries its id), or `None`."""
         wanted = session.parent or session.id
-        return next((terminal for terminal in self.all() if terminal.devdeck_id == wanted), None)
+        with translated():
+            return self.tmux.marked(wanted)
 
     # Making
 

@@ -278,6 +278,17 @@ def test_session_gets_its_size_and_variables(tmux_server: TmuxServer, tmp_path: 
     until(lambda: "<x; $HOME #{host}>" in text_of(tmux_server, session.panes[0].id))
 
 
+def test_the_session_of_a_mark(tmux_server: TmuxServer, tmp_path: Path) -> None:
+    assert tmux_server.marked("id-work") is None
+    first = made(tmux_server, tmp_path, "other")
+    session = made(tmux_server, tmp_path)
+    found = tmux_server.marked("id-work")
+    assert found == next(terminal for terminal in tmux_server.terminals() if terminal.id == session)
+    tmux(tmux_server, "set-option", "-t", first, "@devdeck_id", f"x\n{first} id-gone")  # a line that is none
+    assert tmux_server.marked("id-gone") is None
+    assert tmux_server.marked("id-wor") is None
+
+
 def test_a_session_can_be_made_from_inside_tmux(
     tmux_server: TmuxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
