@@ -43,6 +43,9 @@ VERBS = {
 }
 """Verb → where its command is, in the order of the help."""
 
+YOUNG = 50_000
+"""New objects after which garbage is looked for: by default 700, which is a dozen times while a verb is loaded."""
+
 ALIASES = {"create": "start", "o": "open", "list": "ls"}
 """Other spellings."""
 
@@ -85,6 +88,7 @@ def _carry_out(arguments: list[str]) -> object:
 
 
 def _verb(arguments: list[str]) -> object:
+    gc.set_threshold(YOUNG, 20, 20)
     from devdeck.cli.group import cli
 
     return cli.main(arguments, prog_name="devdeck", standalone_mode=False)
