@@ -99,15 +99,14 @@ def tell(made: Made, words: str, *, open_after: bool) -> None:
 
 
 def _load_ahead() -> None:
-    """Load the libraries that make worktrees and terminals in a thread, while git and tmux are waited for.
+    """Load the library that makes terminals in a thread, while git and tmux are waited for.
 
-    Where one can't be loaded, whoever needs it finds that out again, and says so.
+    Where it can't be loaded, whoever needs it finds that out again, and says so.
     """
 
     def load() -> None:
-        for name in ("backends.tmux.making",):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
+        with contextlib.suppress(ImportError):
+            importlib.import_module("backends.tmux.making")
 
     threading.Thread(target=load, name="devdeck-load").start()
 
