@@ -103,6 +103,14 @@ def test_jobs_come_newest_first_and_bounded_per_session(store: Store) -> None:
         store.job("a5")
 
 
+def test_jobs_that_set_up_are_found_behind_newer_ones(store: Store) -> None:
+    for number in range(4):
+        store.save_job(msgspec.structs.replace(job(f"i{number}", "s", float(number)), kind=JobKind.INIT))
+        store.save_job(job(f"r{number}", "s", 10.0 + number))
+    store.save_job(msgspec.structs.replace(job("t", "t", 9.0), kind=JobKind.INIT))
+    assert [found.id for found in store.setup_jobs(2)] == ["t", "i3", "i2"]
+
+
 def test_the_last_run_of_each_session(store: Store) -> None:
     def run(job_id: str, state: RunState) -> TestRun:
         return TestRun(job_id=job_id, session_id="s", runner="pytest", environment="e", state=state)

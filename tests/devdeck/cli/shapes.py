@@ -44,6 +44,10 @@ class Tests(msgspec.Struct):
     at: Time
 
 
+class Setup(msgspec.Struct):
+    state: Literal["failed", "running", "done"] | None
+
+
 class SessionView(msgspec.Struct):
     id: str
     label: str
@@ -58,6 +62,7 @@ class SessionView(msgspec.Struct):
     git: GitView
     jobs: Running
     tests: Tests
+    setup: Setup
     created_at: Time
 
 
@@ -78,7 +83,10 @@ class Plan(msgspec.Struct):
 
 
 class StartPlan(Plan):
+    label: str
+    branch: str
     worktree: str
+    upstream: str | None
     warnings: list[str]
 
 
@@ -377,6 +385,7 @@ class Edited(msgspec.Struct):
 
 
 class WorkspacePlan(Plan):
+    label: str
     worktree: str
     members: list[dict[str, Any]]
     warnings: list[str]

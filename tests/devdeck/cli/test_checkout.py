@@ -46,6 +46,23 @@ def test_checkout_and_refresh(cli: Cli, repository: Path, tmp_path: Path) -> Non
     assert cli("checkout", "pr/7").stdout.startswith("checked out pr-7 in ")
 
 
+def test_what_a_branch_tracks_is_said_when_it_is_made(cli: Cli, repository: Path, tmp_path: Path) -> None:
+    """C06."""
+    bare = publish(repository, tmp_path / "origin.git")
+    push(bare, "refs/heads/topic", tmp_path / "scratch", {"x": "1\n"})
+    assert "from origin/topic, tracking it" in cli("start", "topic", "--dry-run").stdout
+    assert cli.json("start", "topic", "--dry-run")["upstream"] == "origin/topic"
+    assert cli.json("start", "own", "--dry-run")["upstream"] is None
+    (member,) = cli.json("workspace", "start", "topic", "-p", "..", "--dry-run")["members"]
+    assert member["upstream"] == "origin/topic"
+    assert cli("start", "topic").stdout.splitlines()[1:] == [
+        "  the branch topic tracks origin/topic",
+        "  → devdeck open topic",
+    ]
+    assert cli.json("ls")["sessions"][0]["git"]["upstream"] == "origin/topic"
+    assert "tracks" not in cli("start", "own").stdout
+
+
 def test_exit_statuses_of_checkout(cli: Cli, repository: Path, tmp_path: Path) -> None:
     publish(repository, tmp_path / "origin.git")
     assert cli.error("checkout", "pr/9", status=3)["code"] == "not-found"
