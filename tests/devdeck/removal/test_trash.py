@@ -558,7 +558,7 @@ def test_the_old_and_the_large_go_when_something_is_removed(deck: Deck, reposito
     deck.store.save_trash(msgspec.structs.replace(old, at=time.time() - 40 * 86400))
     assert old.expires_at is not None
     assert [entry.session.label for entry in deck.trash.prune()] == ["a"]
-    deck.trash.retention = Retention(keep_days=None, max_size=600_000)
+    deck.trash.retention = Retention(keep_days=None, max_size=300_000)
     deck.removing.remove(make_session(deck, repository, "d"))
     assert [entry.session.label for entry in deck.trash.entries()] == ["d", "c"]
     assert deck.trash.entries()[0].expires_at is None
