@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends.tmux.formats import parse_terminals, session_name, window_name
+from backends.tmux.formats import _FIELDS, parse_terminals, session_name, window_name
 from backends.tmux.protocol import MAX_LINE, MAX_REPLY, Notification, Parser, Reply, command_line, quote
 
 STREAM = (
@@ -87,9 +87,9 @@ def test_a_command_is_one_line_whatever_is_in_it() -> None:
 @given(st.lists(st.binary(max_size=200), max_size=10))
 def test_list_parser_takes_any_lines(lines: list[bytes]) -> None:
     assert parse_terminals(lines) == ()
-    values = [b"%d" % number for number in range(24)]
+    values = [b"%d" % number for number in range(len(_FIELDS))]
     assert parse_terminals([b"\x1f".join([b"p", *values]), *lines]) == ()  # of the control centre
-    values[17] = b""
+    values[_FIELDS.index("@devdeck_centre")] = b""
     assert parse_terminals([b"\x1f".join([b"p", *values]), *lines])[0].id == "0"
 
 
