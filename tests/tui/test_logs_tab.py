@@ -25,7 +25,10 @@ def job(log: Path, **fields: object) -> Job:
     ("fields", "words"),
     [
         ({}, "No output yet"),
-        ({"state": JobState.ENDED, "ended_at": NOW - 2, "exit_status": 0}, "Ended without output · exit 0 · after 3.0 s"),
+        (
+            {"state": JobState.ENDED, "ended_at": NOW - 2, "exit_status": 0},
+            "Ended without output · exit 0 · after 3.0 s",
+        ),
         ({"state": JobState.ENDED, "ended_at": NOW - 5, "signal": 9}, "Ended without output · SIGKILL · after 0.00 s"),
         ({"state": JobState.ENDED, "skipped": True, "reason": "[ -f x ] was false"}, "it was skipped · [ -f x ] was"),
         ({"state": JobState.ENDED, "started_at": None, "reason": "no such file"}, "it was not started · no such file"),
