@@ -69,7 +69,7 @@ def demo_folder() -> Iterator[Path]:
         if shutil.which(tool) is None:
             raise Missing(f"the demo needs {tool}", f"install {tool} with your system's package manager")
     folder = _name()
-    before = dict(os.environ)
+    before, temporary = dict(os.environ), tempfile.tempdir
     # The sweeper first: killed at any moment from here on, this process leaves nothing.
     with _sweeper(folder):
         try:
@@ -84,6 +84,7 @@ def demo_folder() -> Iterator[Path]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+            tempfile.tempdir = temporary
 
 
 def _name() -> Path:
@@ -122,6 +123,7 @@ def _furnish(folder: Path) -> None:
     """The configuration that stands in for the user's own."""
     (folder / "gitconfig").write_text(_GIT_CONFIG)
     (folder / "tmux.conf").write_text(_TMUX_CONFIG)
+    (folder / "tmp").mkdir()
     home = folder / "home"
     home.mkdir()
     for name, text in _PROMPTS.items():
@@ -136,6 +138,7 @@ def _enter(folder: Path) -> None:
     for name in ("TMUX", "TMUX_PANE", "DEVDECK_SESSION", "DEVDECK_LABEL", "DEVDECK_JOB", "HISTFILE", "ENV", "BASH_ENV"):
         os.environ.pop(name, None)
     os.environ.update(_environment(folder))
+    tempfile.tempdir = os.environ["TMPDIR"]  # it may have been looked up before
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
@@ -143,6 +146,7 @@ def _environment(folder: Path) -> Mapping[str, str]:
     found = {
         MARK: str(folder),
         "HOME": str(home),
+        "TMPDIR": str(folder / "tmp"),
         "ZDOTDIR": str(home),
         "PS1": "$ ",
         "XDG_DATA_HOME": str(home / ".local" / "share"),

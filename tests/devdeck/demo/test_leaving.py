@@ -97,6 +97,25 @@ def test_crashed(hold: Hold, crash: str) -> None:
     within_a_minute(lambda: gone(holder.folder))
 
 
+def test_killed_while_it_has_temporary_files(hold: Hold) -> None:
+    """Those of the process itself, and of what it starts."""
+    body = (
+        "    import tempfile\n"
+        "    own = tempfile.mkdtemp()\n"
+        "    other = subprocess.run(['mktemp'], capture_output=True, text=True, check=True).stdout.strip()\n"
+        "    print(folder, own, other, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    holder = hold(body)
+    folder, own, other = holder.folder.split()
+    assert Path(own).is_dir()
+    assert Path(other).is_file()
+    holder.process.kill()
+    until(lambda: gone(folder))
+    assert not os.path.lexists(own)
+    assert not os.path.lexists(other)
+
+
 def test_processes_that_refuse_to_end(hold: Hold) -> None:
     body = (
         "    stubborn = subprocess.Popen([sys.executable, '-c', STUBBORN], stdout=subprocess.PIPE, start_new_session=True)\n"
