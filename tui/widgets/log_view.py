@@ -111,7 +111,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self._filters: Sequence[LineFilter] = ()
         self._palette: Sequence[str] | None = None
         self._log_title = ""
-        self._visible = False
+        self._visible = self._drawn = False
         self._thumb: Thumb | None = None
         self._status = LogStatus()
         self._feed: LogFeed | None = None
@@ -202,6 +202,15 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """Read while the pane can be seen."""
         self._visible = True
         self._start()
+
+    def _seen(self) -> None:
+        """What is drawn can be seen, also when no event said so.
+
+        Textual compares the layout with the one before, and a look at any region in between may have renewed that.
+        """
+        self._drawn = False
+        if not self._visible:
+            self.on_show()
 
     def on_hide(self) -> None:
         """Nothing to read for while it can't."""
@@ -521,6 +530,9 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Rows of the pane for the screen. The pane has no border, padding or opacity, which is what is passed by."""
+        if not self._visible and not self._drawn:
+            self._drawn = True
+            self.call_later(self._seen)
         filters = self.get_line_filters()
         if filters != self._filters:
             self._filters = filters
