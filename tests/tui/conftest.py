@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.tui.fake import FakeDeck, deck_with
+from tests.tui.rest import wait_for_rest
 from tests.tui.snapshots import Snapshots
+from tui.app import DeckApp
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +21,13 @@ def frozen_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/dev")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.fixture(autouse=True)
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test goes on when the dashboard has done what it was told, on a machine of any speed."""
+    wait_for_rest(monkeypatch)
+    monkeypatch.setattr(DeckApp, "NOTIFICATION_TIMEOUT", 600)  # what was said stands, however long the test takes
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.support import auntil
 from tests.tui.fake import FakeDeck
+from tests.tui.rest import auntil
 from tui.app import DeckApp
 from tui.screens.main import MainScreen
 
@@ -45,11 +46,9 @@ class Driver:
     async def settle(self) -> None:
         """Let everything that is on its way arrive: messages, and workers that come to an end."""
         await self.pilot.pause()
-        await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        await auntil(lambda: bool(condition()))
-        await self.settle()
+        await auntil(condition)
 
     def toasts(self) -> str:
         """Everything that was said in toasts and still stands."""
@@ -58,6 +57,8 @@ class Driver:
     def text(self) -> str:
         """The screen as text, a line a row."""
         width = self.app.size.width
+        # What is below a dialog is painted with it, and remembered: also when it is painted to be read here.
+        visible_screen_stack.set(list(self.app._background_screens))
         rows = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in row)[: width * 2] for row in rows)
 

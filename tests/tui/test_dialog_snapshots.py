@@ -53,7 +53,7 @@ class Scene(NamedTuple):
 SCENES = (
     Scene("new-session", ("n", *"hot-fix", "tab", "tab", "down", "down", "ctrl+t"), "branch hot-fix"),
     Scene("new-session-existing", ("n", *"feature/tax"), "origin/feature/tax exists"),
-    Scene("new-session-filtered", ("n", *"tax", "tab", "tab", *"tx"), "Fix the total of two"),
+    Scene("new-session-filtered", ("n", *"tax", "tab", "tab", *"tx"), "takes origin/feature/tax"),
     Scene("checkout", ("C", *"pr/7"), "what is typed is taken as it is"),
     Scene("rename", ("R", *"-2"), "keeps its name"),
     Scene("workspace", ("W", *"all-of-it", "tab", "tab", "down", "space"), "in 2 repositories"),
@@ -83,6 +83,7 @@ async def test_send_report(make_deck: MakeDeck, snapshots: Snapshots) -> None:
     deck = make_deck()
     deck.not_at_a_shell = {deck.id_of("fix-login"), deck.id_of("dark-mode")}
     async with driving(deck, (80, 24)) as it:
+        await calm(it)
         it.main.performer.dialogs.send_now(None, "all", "make [x]")
         await it.until(lambda: "vim runs in its pane" in it.text())
         await calm(it)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devdeck.errors import DeckError
 from devdeck.model import DiffPart, Fact
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     NOW,

@@ -12,7 +12,7 @@ from textual.color import Color
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tui.theme import load_themes, token_defaults
 from tui.widgets.graph import Graph
 from tui.widgets.plot import Ink, bucketize, draw_area, format_ago, format_value, nice_ceiling, sparkline

@@ -12,7 +12,7 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from devdeck.errors import DeckError, Missing
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tui import handoff
 
 

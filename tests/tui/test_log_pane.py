@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tui.widgets.log_pane import LogPane
 from tui.widgets.log_rows import CACHED_LINES, cell_slice, wrap_points
 
@@ -560,3 +560,18 @@ def test_slices_by_cells() -> None:
     assert cell_slice("漢字かな", 2, 4) == (1, 3)
     assert cell_slice("漢字かな", 1, 4) == (1, 2)
     assert cell_slice("abc", 9, 4) == (3, 3)
+
+
+async def test_reads_also_when_nobody_says_that_it_is_shown(log: Path) -> None:
+    """A look at any region, between the pane's coming on screen and its layout, costs it Textual's event."""
+    app = LogApp()
+    async with app.run_test(size=(60, 20)) as pilot:
+        pane = app.pane
+        pane.display = False
+        await pilot.pause()
+        pane.show(log, live=False, title="job")
+        pane.refresh()
+        await pilot.pause()
+        pane.display = True
+        assert app.query_one(Static).region
+        await auntil(lambda: pane.status.lines == 100)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from devdeck.model import Job, JobKind, JobState
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import NOW, MiniDeck, WidgetApp, state, text_of
 from tui.widgets.logs_tab import LogsTab, silence
 

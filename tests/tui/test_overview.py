@@ -4,7 +4,7 @@ import msgspec
 
 from devdeck.errors import Missing
 from devdeck.model import Commit, Fact, GitFacts, Health, JobKind, JobState, Operation, OperationState, RunState
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     NOW,

@@ -80,7 +80,7 @@ async def test_all_marked_are_removed_in_one_go(make_deck: MakeDeck) -> None:
         await it.until(lambda: len(it.app.screen_stack) == 1)
         assert {id_ for id_, _ in deck.named("remove_session")} == set(ids)
         assert "removed 3 sessions · U brings the last one back · X shows all" in it.toasts()
-        assert not it.main.sessions.marked
+        await it.until(lambda: not it.main.sessions.marked)
 
 
 async def test_among_many_only_those_without_risk_go_unless_asked_twice(make_deck: MakeDeck) -> None:

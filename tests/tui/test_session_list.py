@@ -4,7 +4,7 @@ import pytest
 
 from devdeck.model import Fact, JobState, RunState, SessionState
 from devdeck.state import DeckState
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     NOW,

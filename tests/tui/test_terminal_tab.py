@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from devdeck.errors import DeckError
 from devdeck.model import Fact
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     NOW,

@@ -5,7 +5,7 @@ import pytest
 from devdeck.errors import NotFound
 from devdeck.live import SourceView
 from devdeck.model import Frame, Outcome, RunState, SessionState, TestResult
-from tests.support import auntil
+from tests.tui.rest import auntil
 from tests.tui.widgets_support import (
     HOSTILE,
     MiniDeck,
