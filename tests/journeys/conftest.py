@@ -10,6 +10,13 @@ from tests.journeys.world import World
 from tests.journeys.world import world as make_world
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A journey takes half a minute and waits patiently: on a loaded machine it takes as long as it takes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A user's world: home, repositories, deck, terminals, all private."""

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from tests.demo_support import folders, gone, marked
+from tests.git_support import run_git
 from tests.journeys.world import DEVDECK, Terminal, World
-from tests.support import until
+from tests.support import has_ended, until
 from tests.tmux_support import tmux
 
 pytestmark = pytest.mark.journey
@@ -43,15 +44,38 @@ def users_own(world: World) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in home.rglob("*")}
 
 
+def sees_tests_run(terminal: Terminal, folder: Path) -> None:
+    """Run tests again, which wait to be let go on: those of the start may have ended before anybody looked."""
+    listed = run_git(folder / "home" / "src" / "storefront", "worktree", "list", "--porcelain").splitlines()
+    worktree = next(Path(line.split()[1]) for line in listed if line.endswith("/checkout-flow"))
+    go_on = folder / "go-on"
+    (worktree / "conftest.py").write_text(
+        f"import os, time\nwhile not os.path.exists({str(go_on)!r}):\n    time.sleep(0.01)\n"
+    )
+    terminal.keys("/")
+    terminal.type("checkout")
+    terminal.shows("1 of 7")
+    terminal.keys("Enter")
+    terminal.selects("checkout-flow")
+    terminal.shows("⏎ open")
+    terminal.keys("t")
+    terminal.waits("tests that run", lambda _: "● " in terminal.line("checkout-flow"))
+    go_on.touch()
+    terminal.waits("passed tests", lambda _: "✓ 25" in terminal.line("checkout-flow"))
+    terminal.keys("Escape")
+    terminal.shows("load-soak", "7 sessions")
+
+
 def test_a_visit(world: World, place: Path) -> None:
     before = users_own(world)
     terminal, _, folder = opened(world, place)
-    terminal.waits("tests that run", lambda _: "● " in terminal.line("checkout-flow"))
+    terminal.waits("a job that runs", lambda _: "● " in terminal.line("load-soak"))
     terminal.waits("failed tests", lambda _: "✗ 5/26" in terminal.line("fix-rounding"))
     terminal.waits("passed tests", lambda _: "✓ 25" in terminal.line("checkout-flow"))
-    assert "!1" in terminal.line("merge-physics")
-    assert "↑2" in terminal.line("cache-layer")
+    terminal.waits("a conflict", lambda _: "!1" in terminal.line("merge-physics"))
+    terminal.waits("unpushed commits", lambda _: "↑2" in terminal.line("cache-layer"))
     terminal.selects("rainy-day-sale")
+    sees_tests_run(terminal, folder)
     terminal.keys("G")
     terminal.selects("load-soak")
     terminal.keys("l")
@@ -60,7 +84,7 @@ def test_a_visit(world: World, place: Path) -> None:
     terminal.keys("Escape")
     terminal.shows("⏎ open")
     terminal.keys("Enter")
-    terminal.hides("Sessions")
+    terminal.attaches()
     terminal.type("pwd; echo $HOME\n")
     terminal.shows(str(folder / "home"))
     terminal.keys("C-b", "d")
@@ -81,9 +105,9 @@ def test_a_visit(world: World, place: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_killed(world: World, place: Path, number: signal.Signals) -> None:
-    terminal, process, folder = opened(world, place)
+    _, process, folder = opened(world, place)
     process.send_signal(number)
-    terminal.waits("its end", lambda _: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: has_ended(process.pid))
     until(lambda: gone(folder))
 
 
@@ -91,7 +115,7 @@ def test_the_terminal_is_closed(world: World, place: Path) -> None:
     terminal, process, folder = opened(world, place)
     tmux(world.outer, "kill-session", "-t", terminal.pane)
     until(lambda: gone(folder))
-    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: has_ended(process.pid))
 
 
 def test_killed_while_it_is_made(world: World, place: Path) -> None:

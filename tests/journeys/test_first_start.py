@@ -29,7 +29,7 @@ def test_the_first_session(world: World) -> None:
     dashboard.shows("1 session", "clean", "the first commit")
     assert world.session("first")["terminal"]["alive"] is True
     dashboard.keys("Enter")
-    dashboard.hides("Sessions")
+    dashboard.attaches()
     dashboard.type("git branch --show-current\n")
     dashboard.waits("the branch", lambda screen: "first" in screen.splitlines())
     dashboard.keys("C-d")

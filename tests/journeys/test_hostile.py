@@ -36,8 +36,6 @@ def test_hostile_names_and_logs(world: World) -> None:
     session = world.session("safe")["terminal"]["id"]
 
     dashboard = world.dashboard()
-    tmux(world.outer, "set-option", "-g", "allow-rename", "on")
-    tmux(world.outer, "set-option", "-g", "automatic-rename", "off")  # tmux's own names come late and change
     before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
     dashboard.shows("safe", "feat/]oops]#{pane_id}")
     dashboard.selects("safe")
@@ -45,7 +43,7 @@ def test_hostile_names_and_logs(world: World) -> None:
     dashboard.shows("[red]markup[/red] [/oops] end of attack")
     tmux(world.inner, "send-keys", "-t", f"{session}:0", f"cat {attack}", "Enter")
     dashboard.keys("c")
-    dashboard.shows("[red]markup[/red] [/oops] end of attack")
+    dashboard.shows("▌5 Terminal", "enter opens it", "[red]markup[/red] [/oops] end of attack")
     dashboard.keys("o")
     dashboard.shows("▌1 Overview", "⏎ open")
     dashboard.keys("k")
@@ -56,13 +54,13 @@ def test_hostile_names_and_logs(world: World) -> None:
     dashboard.keys("Escape")
     dashboard.shows("⏎ open")
     dashboard.keys("C-p")
-    dashboard.shows("Find an action")
+    dashboard.asks("Find an action, session, repository, job or theme…")
     dashboard.type("oops")
-    dashboard.shows("oops")
+    dashboard.shows("Go to feat/]oops]")
+    dashboard.hides("Find an action")
     dashboard.keys("Escape")
-    dashboard.waits("the list alone", lambda screen: "Go to" not in screen and "⏎ open" in screen)
+    screen = dashboard.waits("the list alone", lambda screen: "Go to" not in screen and "⏎ open" in screen)
 
-    screen = dashboard.screen()
     assert screen.startswith("╭─ Sessions")
     assert "q quit" in screen.splitlines()[-1]
     assert "\u202e" not in screen
@@ -90,10 +88,8 @@ def test_hostile_names_in_dialogs(world: World) -> None:
         (place / name).write_text("x")
 
     dashboard = world.dashboard()
-    tmux(world.outer, "set-option", "-g", "allow-rename", "on")
-    tmux(world.outer, "set-option", "-g", "automatic-rename", "off")  # tmux's own names come late and change
     before = tmux(world.outer, "list-panes", "-a", "-F", "#{pane_title} #{window_name} #{pane_width}x#{pane_height}")
-    dashboard.shows("#(touch${IFS}")
+    dashboard.selects("#(touch")
     dashboard.keys("n")
     dashboard.shows("New session", "branches of shop", "feat/]oops]")
     dashboard.asks("fix-login")
@@ -105,7 +101,9 @@ def test_hostile_names_in_dialogs(world: World) -> None:
     dashboard.shows("Check out", "feat/]oops]")
     dashboard.type("ext::sh -c touch")
     dashboard.keys("Enter")
-    dashboard.shows("Trust this configuration?", "[@click=app.quit]quit[/]", "\\u202e", "\\x1b]0;STOLEN")
+    dashboard.shows(
+        "Trust this configuration?", "[@click=app.quit]quit[/]", "\\u202e", "\\x1b]0;STOLEN", "w make it without"
+    )
     dashboard.keys("w")
     dashboard.hides("Trust this configuration?")
     dashboard.shows("can't check out", "Check out")

@@ -24,9 +24,11 @@ def goes_to(world: World, label: str, *arguments: str) -> None:
     """A command at a terminal that attaches to a session; detaches again."""
     terminal = par(world, *arguments)
     id_ = world.session(label)["terminal"]["id"]
-    until(lambda: id_ in tmux(world.inner, "list-clients", "-F", "#{session_id}", check=False).split())
-    terminal.type("echo in $DEVDECK_LABEL; pwd\n")
-    terminal.shows(f"in {label}")
+    until(lambda: world.visited() == [id_])
+    terminal.attaches()
+    said = " ".join(arguments)  # the same session is visited twice
+    terminal.type(f"echo {said} in $DEVDECK_LABEL\n")
+    terminal.shows(f"{said} in {label}")
     terminal.keys("C-b", "d")
     terminal.ended(0)
 

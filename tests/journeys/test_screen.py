@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.journeys.world import DEVDECK, Terminal, World
+from tests.support import until
 
 pytestmark = pytest.mark.journey
 
@@ -92,15 +93,15 @@ def test_commands_tasks_and_shell(two: World) -> None:
     dashboard.keys("Escape")
     dashboard.hides("nonsense")
     ask(dashboard, ":", "open two")
-    dashboard.hides("Sessions")
+    dashboard.attaches()
     dashboard.type("echo in $DEVDECK_LABEL\n")
     dashboard.shows("in two")
     dashboard.keys("C-b", "d")
     dashboard.shows("Sessions")
     dashboard.keys("q")
     dashboard.ended(0)
-    jobs = two.json("jobs", "one")["jobs"]
-    assert sorted((job["kind"], job["verdict"]) for job in jobs) == [("lint", "exit 0"), ("shell", "exit 0")]
+    ended = [("lint", "exit 0"), ("shell", "exit 0")]
+    until(lambda: sorted((job["kind"], job["verdict"]) for job in two.json("jobs", "one")["jobs"]) == ended)
 
 
 def background(dashboard: Terminal) -> str:
@@ -112,6 +113,7 @@ def background(dashboard: Terminal) -> str:
 def test_palette_help_and_themes(two: World) -> None:
     dashboard = two.dashboard()
     dashboard.selects("one")
+    dark = background(dashboard)
     dashboard.keys("?")
     dashboard.shows("Help", "New session", "esc close")
     dashboard.keys("Escape")
@@ -124,7 +126,6 @@ def test_palette_help_and_themes(two: World) -> None:
     dashboard.keys("Escape")
     dashboard.hides("Go to two")
 
-    dark = background(dashboard)
     dashboard.keys("C-p")
     dashboard.asks("Find an action, session, repository, job or theme…")
     dashboard.type("devdeck-light")
@@ -182,6 +183,7 @@ def test_read_only(two: World) -> None:
     dashboard.shows("read-only")
     dashboard.selects("one")
     for key in ("t", "n", "Enter", "x"):
+        dashboard.hides("this dashboard is read-only")  # what was said of the key before
         dashboard.keys(key)
         dashboard.shows("this dashboard is read-only")
     dashboard.keys("q")

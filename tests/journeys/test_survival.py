@@ -15,12 +15,13 @@ pytestmark = pytest.mark.journey
 
 LINES = 200_000
 WRITER = f"""\
-import sys, time
+import os, sys, time
 for number in range({LINES}):
     print('line', number, 'of the long output')
     if number == 1000:
         sys.stdout.flush()
-        time.sleep(0.5)
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.01)
 sys.exit(7)
 """
 
@@ -40,23 +41,25 @@ def expected() -> bytes:
 def test_killed_while_a_job_writes(one: World) -> None:
     dashboard = one.dashboard()
     dashboard.selects("work")
-    script = one.folder / "write.py"
+    script, go_on = one.folder / "write.py", one.folder / "go-on"
     script.write_text(WRITER)
     dashboard.keys("$")
     dashboard.shows("a shell command; it runs in the session")
-    dashboard.type(f"python3 {script}; exit $?")
+    dashboard.type(f"python3 {script} {go_on}; exit $?")
     dashboard.keys("Enter")
     dashboard.hides(str(script))
     process = dashboard.devdeck()
     jobs = one.folder / "home" / ".local" / "state" / "devdeck" / "jobs"
-    log = until(lambda: [log for log in jobs.glob("*/output.log") if log.stat().st_size], every=0.001)[0]
+    log = until(lambda: [log for log in jobs.glob("*/output.log") if log.stat().st_size])[0]
     process.kill()
+    until(lambda: not lives(process))
     assert log.stat().st_size < len(expected())
+    go_on.touch()
 
     def ended() -> bool:
         return bool(one.json("jobs")["jobs"][0]["state"] == "ended")
 
-    until(ended, 60, every=0.2)
+    until(ended, every=0.2)
     (job,) = one.json("jobs")["jobs"]
     assert (job["exit_status"], job["signal"], job["verdict"]) == (7, None, "exit 7")
     assert log.read_bytes() == expected()
@@ -80,7 +83,7 @@ def test_no_dashboard_outlives_its_terminal(one: World, way: str) -> None:
         process.send_signal(getattr(signal, way))
     else:
         tmux(one.outer, way, *(["-t", dashboard.pane] if way == "kill-session" else []))
-    until(lambda: not any(lives(it) for it in [process, *children]), 30)
+    until(lambda: not any(lives(it) for it in [process, *children]))
     assert one.json("jobs")["jobs"][0]["state"] == "running"
     one.cli("stop", "work")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,8 +27,11 @@ set -g escape-time 0
 set -g remain-on-exit on
 set -g default-terminal tmux-256color
 set -g allow-rename on
+set -g automatic-rename off
 set -g set-titles off
 """
+PATIENCE = 90.0
+"""Seconds that anything may take on a machine that does ten other things: three programs start one after another."""
 
 
 class Terminal:
@@ -39,31 +43,52 @@ class Terminal:
             server, "new-session", "-d", "-P", "-F", "#{pane_id}", "-s", session,
             "-c", os.environ["HOME"], "-x", str(columns), "-y", str(rows), "--", *command,
         ).strip()  # fmt: skip
+        self._escaped = False
 
     def keys(self, *keys: str) -> None:
-        """Press keys, as tmux calls them (`Enter`, `C-p`), one after another."""
+        """Press keys, as tmux calls them (`Enter`, `C-p`), one after another.
+
+        After Escape something must be waited for: with a key that follows too soon it would become one key with Alt.
+        """
+        self._press()
+        assert "Escape" not in keys[:-1]
+        self._escaped = keys[-1] == "Escape"
         tmux(self.server, "send-keys", "-t", self.pane, *keys)
 
     def type(self, text: str) -> None:
         """Type text."""
+        self._press()
         tmux(self.server, "send-keys", "-l", "-t", self.pane, "--", text)
+
+    def _press(self) -> None:
+        assert not self._escaped, "nothing was waited for after Escape"
 
     def screen(self, *, colours: bool = False) -> str:
         """What the terminal shows."""
         return tmux(self.server, "capture-pane", "-p", *(["-e"] if colours else []), "-t", self.pane)
 
+    def _state(self) -> tuple[bool, str]:
+        """Whether the program has ended, and what the terminal shows: in one go, since toasts do not wait."""
+        one = self.server.argv("display-message", "-p", "-t", self.pane, "#{pane_dead}")
+        both = [*one, ";", "capture-pane", "-p", "-t", self.pane]
+        done = subprocess.run(both, capture_output=True, timeout=PATIENCE, check=True, env=self.server.environment())
+        dead, _, screen = done.stdout.decode(errors="surrogateescape").partition("\n")
+        return dead == "1", screen
+
     def ask(self, form: str) -> str:
         """A tmux format of the pane."""
         return tmux(self.server, "display-message", "-p", "-t", self.pane, form).removesuffix("\n")
 
-    def waits(self, what: str, condition: Callable[[str], object], timeout: float = 30.0) -> str:
-        """Wait until the screen fulfils a condition; returns the screen. Fails with the screen in the message."""
+    def waits(self, what: str, condition: Callable[[str], object], timeout: float = PATIENCE) -> str:
+        """Wait until the screen fulfils a condition; returns the screen. Fails with the screen in the message.
+
+        Toasts go after five seconds: wait for one before, and not together with, what may come late.
+        """
         last = ""
 
         def look() -> bool:
             nonlocal last
-            dead = self.ask("#{pane_dead}") == "1"
-            last = self.screen()
+            dead, last = self._state()
             found = bool(condition(last))
             if dead and not found:
                 raise AssertionError(f"the program ended before the terminal showed {what}:\n{last}")
@@ -75,13 +100,14 @@ class Terminal:
             if str(error).startswith("not within"):
                 raise AssertionError(f"the terminal does not show {what} within {timeout} s:\n{last}") from None
             raise
+        self._escaped = False
         return last
 
-    def shows(self, *texts: str, timeout: float = 30.0) -> str:
+    def shows(self, *texts: str, timeout: float = PATIENCE) -> str:
         """Wait until all texts are on the screen."""
         return self.waits(" and ".join(map(repr, texts)), lambda screen: all(it in screen for it in texts), timeout)
 
-    def hides(self, *texts: str, timeout: float = 30.0) -> str:
+    def hides(self, *texts: str, timeout: float = PATIENCE) -> str:
         """Wait until none of the texts is on the screen."""
         return self.waits(f"no {texts}", lambda screen: not any(it in screen for it in texts), timeout)
 
@@ -94,11 +120,9 @@ class Terminal:
         return found(self.waits(f"a line with {text!r}", found))[0]
 
     def selects(self, label: str) -> None:
-        """Wait until the session of that label is the selected row."""
-        self.waits(
-            f"{label} selected",
-            lambda screen: any("▌" in line.partition(label)[0] for line in screen.splitlines() if label in line),
-        )
+        """Wait until the session, or the test, of that label is the selected row."""
+        row = re.compile(rf"▌[^\w▌│\n]*{re.escape(label)}(?![\w-])")
+        self.waits(f"{label} selected", row.search)
 
     def asks(self, placeholder: str) -> None:
         """Wait until an input with that placeholder is on the screen and has the cursor on it."""
@@ -106,6 +130,10 @@ class Terminal:
             f"a cursor on {placeholder!r}",
             lambda screen: placeholder in screen and placeholder not in self.screen(colours=True),
         )
+
+    def attaches(self) -> None:
+        """Wait until tmux has the terminal: its status line is the last row."""
+        self.waits("the status line of tmux", lambda screen: screen.splitlines()[-1].startswith("["))
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the window another size."""
@@ -120,7 +148,7 @@ class Terminal:
                 return [it for it in (own, *own.children(recursive=True)) if it.cmdline()[1:3] == ["-m", "devdeck"]]
             return []
 
-        return until(look)[0]
+        return until(look, PATIENCE)[0]
 
     def ended(self, status: int = 0) -> str:
         """Wait until the program has ended with that status; returns the last screen."""
@@ -132,7 +160,7 @@ class Terminal:
             return self.ask("#{pane_dead_status}#{pane_dead_signal}")
 
         try:
-            until(look, 30, every=0.05)
+            until(look, PATIENCE, every=0.05)
         except AssertionError:
             raise AssertionError(f"the program does not end:\n{self.screen()}") from None
         told = self.ask("status #{pane_dead_status} signal #{pane_dead_signal}")
@@ -174,7 +202,7 @@ class World:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
@@ -199,6 +227,11 @@ class World:
         """What `ls` says of a session."""
         return next(entry for entry in self.json("ls")["sessions"] if entry["label"] == label)
 
+    def visited(self) -> list[str]:
+        """Ids of the deck's tmux sessions that somebody looks at, once for each client."""
+        clients = tmux(self.inner, "list-clients", "-F", "#{client_control_mode} #{session_id}", check=False)
+        return [line.split()[1] for line in clients.splitlines() if line.startswith("0")]
+
     def terminal(self, *command: str, columns: int = 120, rows: int = 40, server: TmuxServer | None = None) -> Terminal:
         """Open a terminal with a program in it."""
         self._count += 1
@@ -217,7 +250,7 @@ def world(folder: Path) -> Iterator[World]:
     with private_tmux(folder, OUTER) as outer:
         socket = outer.socket_path.with_name("deck")
         os.environ["DEVDECK_TMUX_SOCKET"] = str(socket)
-        inner = TmuxServer(str(socket), timeout=20.0)
+        inner = TmuxServer(str(socket), timeout=PATIENCE)
         try:
             yield World(folder, outer, inner)
         finally:
