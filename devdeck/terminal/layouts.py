@@ -41,14 +41,12 @@ def take(tmux: TmuxServer, terminal: Terminal) -> bytes:
 def seen(terminal: Terminal) -> bytes:
     """Encode the layout of a terminal as it was listed, without asking tmux again.
 
-    Empty when tmux could not tell yet in which directory something runs that was just started.
+    The directory of a pane is empty where tmux can't tell yet in which one something runs that was just started.
     """
-    panes = [pane for pane in terminal.panes if not pane.job_id]
-    if any(not (pane.path or pane.dead) for pane in panes):
-        return b""
     shapes: dict[str, list[Pane]] = {}
-    for pane in panes:
-        shapes.setdefault(pane.window_id, []).append(pane)
+    for pane in terminal.panes:
+        if not pane.job_id:
+            shapes.setdefault(pane.window_id, []).append(pane)
     return _record(tuple(_shape(window) for window in shapes.values()))
 
 
@@ -68,6 +66,29 @@ def _shape(panes: Sequence[Pane]) -> WindowShape:
             for pane in panes
         ),
     )
+
+
+def is_news(record: bytes, known: bytes | None) -> bool:
+    """Whether a layout as it was seen differs in what lasts from the one that is kept.
+
+    That a directory is not known just now is no news.
+    """
+    now, before = lasting(record), lasting(known)
+    if not now.windows or now == before:
+        return False
+    places = {
+        (number, place): pane for number, shape in enumerate(before.windows) for place, pane in enumerate(shape.panes)
+    }
+
+    def filled(number: int, shape: WindowShape) -> WindowShape:
+        panes = tuple(
+            pane if pane.directory or (number, place) not in places else places[number, place]
+            for place, pane in enumerate(shape.panes)
+        )
+        return msgspec.structs.replace(shape, panes=panes)
+
+    windows = tuple(filled(number, shape) for number, shape in enumerate(now.windows))
+    return msgspec.structs.replace(now, windows=windows) != before
 
 
 def lasting(record: bytes | None) -> Layout:

@@ -200,11 +200,7 @@ class Terminals:
             return
         known = self._store.layouts()
         self._store.save_layouts(
-            {
-                id_: record
-                for id_, record in new.items()
-                if id_ in known and layouts.lasting(record) not in (layouts.lasting(known[id_]), layouts.Layout())
-            }
+            {id_: record for id_, record in new.items() if id_ in known and layouts.is_news(record, known[id_])}
         )
         self._seen.update({id_: record for id_, record in new.items() if id_ in known})
 

@@ -86,9 +86,13 @@ def shown(deck: Deck, pane_id: str) -> str:
 
 def at_prompt(deck: Deck, pane_id: str) -> None:
     """Wait until the shell of a pane waits for a line."""
-    until(
-        lambda: shown(deck, pane_id).splitlines()[-1:] and shown(deck, pane_id).splitlines()[-1].strip() in ("$", ">")
-    )
+
+    def waits() -> bool:
+        rows = shown(deck, pane_id).splitlines()
+        # What was typed before the shell came is echoed above its first prompt, and two prompts stand in one row.
+        return bool(rows) and set(rows[-1].split()) in ({"$"}, {">"})
+
+    until(waits)
 
 
 def in_pane(deck: Deck, pane_id: str, line: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -237,16 +238,33 @@ def test_what_is_listed_is_enough_to_remember_it(deck: Deck, repository: Path, m
     assert layouts.lasting(layouts.seen(tmux_asked[0])) == layouts.lasting(taken)
 
 
-def test_what_just_starts_does_not_replace_what_is_known(deck: Deck, repository: Path) -> None:
+def test_what_just_starts_is_remembered_and_what_is_known_stays(deck: Deck, repository: Path) -> None:
     """tmux does not know the directory of a process that is just being started."""
     session = made(deck, repository, "fix")
     settled(deck)
     terminal = terminal_of(deck, session)
+    (first,) = terminal.panes
     before = deck.store.layout(session.id)
     assert before is not None
-    new = msgspec.structs.replace(terminal.panes[0], id="%9", window_id="@9", path="")
-    deck.terminals.remember(session, msgspec.structs.replace(terminal, panes=(*terminal.panes, new)))
+    deck.terminals.remember(
+        session, msgspec.structs.replace(terminal, panes=(msgspec.structs.replace(first, path=""),))
+    )
     assert deck.store.layout(session.id) == before
+    new = msgspec.structs.replace(first, id="%9", window_id="@9", path="")
+    deck.terminals.remember(session, msgspec.structs.replace(terminal, panes=(first, new)))
+    assert directories(deck, session) == [[session.worktree], [""]]
+    deck.terminals.remember(
+        session, msgspec.structs.replace(terminal, panes=(first, msgspec.structs.replace(new, path="/usr")))
+    )
+    assert directories(deck, session) == [[session.worktree], ["/usr"]]
+    deck.terminals.remember(session, msgspec.structs.replace(terminal, panes=(first, new)))
+    assert directories(deck, session) == [[session.worktree], ["/usr"]]
+
+
+def directories(deck: Deck, session: Session) -> list[list[str]]:
+    """Where the panes of each window are, as it is kept."""
+    layout = layouts.read(deck.store.layout(session.id))
+    return [[os.fsdecode(pane.directory) for pane in shape.panes] for shape in layout.windows]
 
 
 def test_a_store_that_is_locked_keeps_nobody_from_his_terminals(deck: Deck, repository: Path) -> None:
