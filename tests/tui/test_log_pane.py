@@ -534,6 +534,15 @@ async def test_a_hidden_pane_reads_nothing_and_catches_up(log: Path) -> None:
         await auntil(lambda: pane.status.lines == 110)
 
 
+async def test_it_can_be_painted_once_more_after_its_removal(log: Path) -> None:
+    """A frame may come between the end of a widget and the layout without it, also while the dashboard ends."""
+    async with running(log) as (pane, pilot):
+        region = pane.size.region
+        await pane.remove()
+        assert [strip.text for strip in pane.render_lines(region)] == [" " * region.width] * region.height
+        await pilot.pause()
+
+
 async def test_removal_closes_the_file(log: Path) -> None:
     async with running(log) as (pane, pilot):
         feed = pane._feed

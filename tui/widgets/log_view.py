@@ -530,6 +530,8 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Rows of the pane for the screen. The pane has no border, padding or opacity, which is what is passed by."""
+        if not self.is_attached:
+            return [Strip.blank(crop.width)] * crop.height  # it has no styles any more
         if not self._visible and not self._drawn:
             self._drawn = True
             self.call_later(self._seen)
