@@ -50,4 +50,9 @@ def ignored(worktree: str, env: dict[str, str] | None = None, timeout: float = 3
         worktree, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory",
         timeout=timeout, env=env,
     ).stdout  # fmt: skip
-    return tuple(os.fsdecode(path) for path in raw.split(b"\0") if path)
+    found: list[str] = []
+    for path in sorted(os.fsdecode(path) for path in raw.split(b"\0") if path):
+        # Of a folder that ignores itself, by a file in it, git lists the folder and what is in it.
+        if not (found and found[-1].endswith("/") and path.startswith(found[-1])):
+            found.append(path)
+    return tuple(found)
