@@ -108,7 +108,9 @@ def test_what_would_be_set_up_fits_its_line() -> None:
     assert plain(setup_words(short, 60)) == ".env, npm ci · not trusted"
     many = Setup(file="f", include=("a" * 40, "b"), commands=("c" * 40,), trusted=True)
     assert plain(setup_words(many, 60)) == "2 file patterns, 1 command · trusted"
-    assert "nothing" in plain(setup_words(Setup(file="", trusted=True), 60))
+    assert plain(setup_words(Setup(file="", trusted=True), 60)) == "nothing: the repository has no .devdeck.toml"
+    empty = Setup(file="/src/shop/.par.yaml", trusted=True)
+    assert plain(setup_words(empty, 60)) == "nothing: .par.yaml names nothing"
 
 
 @settings(max_examples=80, deadline=None)

@@ -178,7 +178,9 @@ def setup_words(setup: Setup, width: int) -> Line:
     """What would be set up, in one line: patterns, commands, and whether they are trusted."""
     parts = [clean(text, 60) for text in (*setup.include, *setup.commands)]
     if not parts:
-        return (Span("nothing: the repository's configuration names nothing", Tone.MUTED),)
+        name = os.path.basename(setup.file)
+        why = f"{clean(name, 40)} names nothing" if name else "the repository has no .devdeck.toml"
+        return (Span(f"nothing: {why}", Tone.MUTED),)
     trust = Span(" · trusted", Tone.PASSED) if setup.trusted else Span(" · not trusted", Tone.DIRTY)
     words = ", ".join(parts)
     if len(words) > max(12, width - len(trust.text)):

@@ -67,7 +67,7 @@ class StatusBar(Bar):
         if not left:
             left.append(Part((Span(" "), *overall(state))))
         mine = usage(selected.sample) if values and selected is not None and selected.sample is not None else ()
-        room = self.view_width - min(24, sum(width_of(part.spans) for part in left))
+        room = self.view_width - min(24, sum(width_of(part.spans) for part in left)) - 1  # a blank in between
         if self._told[0] is not state.sessions:
             self._told = (state.sessions, statuses(state))
         right = next((spans for spans in variants(state, self._told[1], mine) if width_of(spans) <= room), ())
