@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -83,7 +84,10 @@ def refresh(followed: Followed) -> Came:
     into = _remembered(followed)
     before = refs.commit_of(worktree, into)
     if followed.remote != ".":
-        fetching.fetch_ref(worktree, followed.remote, followed.ref, into, timeout=TIMEOUT)
+        # From the main worktree: git takes a remote's relative path from where it is asked.
+        main = followed.place.repository_path
+        asked = main if os.path.isdir(main) else worktree
+        fetching.fetch_ref(asked, followed.remote, followed.ref, into, timeout=TIMEOUT)
     there = refs.resolve_commit(worktree, into)
     here = refs.resolve_commit(worktree, "HEAD")
     mine, theirs = _counts(worktree, here, there)

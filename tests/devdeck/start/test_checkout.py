@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -347,7 +348,6 @@ def test_an_ssh_alias_is_the_host_that_it_stands_for(
     deck: Deck, repository: Path, bare: Path, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C22."""
-    import os
 
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -384,6 +384,15 @@ def test_refresh_brings_what_came(deck: Deck, bare: Path, scratch: Path, request
     operation = deck.store.operations()[0]
     assert (operation.verb, operation.state) == ("refresh", OperationState.DONE)
     assert old[:10] in operation.undo
+
+
+def test_refresh_from_a_remote_that_lies_beside_the_repository(
+    deck: Deck, repository: Path, bare: Path, scratch: Path, request_session: Session
+) -> None:
+    run_git(repository, "remote", "set-url", "origin", os.path.relpath(bare, repository))
+    new = push(bare, "refs/pull/7/head", scratch, {"x": "2\n"}, start="refs/pull/7/head")
+    assert "1 commit came" in deck.starting.refresh(request_session)
+    assert oid(request_session.worktree) == new
 
 
 def test_refresh_refuses_over_changes(deck: Deck, bare: Path, scratch: Path, request_session: Session) -> None:
