@@ -12,7 +12,9 @@ from devdeck.live import RemovalPlan
 from tests.tui.driving import Driver, driving
 from tests.tui.fake import FakeDeck, removed_before, session, workspace_of_three
 from tui.screens.removal import RemoveSessions
-from tui.screens.trash import Trash
+from tui.screens.trash import Trash, heading
+from tui.widgets.line_view import LineView
+from tui.widgets.spans import plain
 
 MakeDeck = Callable[..., FakeDeck]
 
@@ -233,6 +235,22 @@ async def test_deleting_for_good_takes_two_steps_on_one_entry(make_deck: MakeDec
         await it.until(lambda: "old-idea" not in it.text())
         assert deck.named("drop") == [("t1",)]
         assert "2 sessions" in it.text()
+
+
+async def test_the_names_of_the_columns_follow_the_room_that_the_dialog_gives_them(make_deck: MakeDeck) -> None:
+    """A dialog is laid out in steps: its first size is not its last, and the screen's stays the same."""
+    deck = make_deck()
+    removed_before(deck)
+    async with driving(deck, size=(80, 24)) as it:
+        screen = await open_trash(it)
+        await it.until(lambda: "deleted" in it.text())
+        head = screen.query_one("#trash-head", LineView)
+        whole = plain(head.line_at(0, 0))
+        narrow = plain(heading(60, expires=True))
+        head.styles.width = 60
+        await it.until(lambda: plain(head.line_at(0, 0)) == narrow)
+        head.styles.width = "100%"
+        await it.until(lambda: plain(head.line_at(0, 0)) == whole)
 
 
 async def test_errors_of_the_trash_are_told_in_place(make_deck: MakeDeck) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -143,6 +144,17 @@ def details(entry: TrashEntry) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+class Head(Facts):
+    """What stands above the list: the names of its columns, or that it is empty."""
+
+    class Sized(Message):
+        """It has a size now, or another one."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Tell: a dialog is laid out in steps, and the first size is not the last."""
+        self.post_message(self.Sized())
+
+
 class Trash(Dialog[str]):
     """Lists the trash. Gives back the id of the session that was restored last, if any was."""
 
@@ -172,7 +184,7 @@ class Trash(Dialog[str]):
 
     def body(self) -> ComposeResult:
         """The list, and what is known of the entry chosen."""
-        yield Facts(id="trash-head")
+        yield Head(id="trash-head")
         yield Entries(id="trash-entries")
         yield Facts(id="trash-about")
         yield TextLine(id="trash-label", select_on_focus=False)
@@ -187,9 +199,10 @@ class Trash(Dialog[str]):
         self._say()
         self._work("… reading the trash", self._read)
 
-    def on_resize(self) -> None:
+    def on_head_sized(self, event: Head.Sized) -> None:
         """The columns are as wide as there is room."""
-        self.call_after_refresh(self._say)
+        event.stop()
+        self._say()
 
     # What is said
 
