@@ -73,6 +73,11 @@ def folder_name(label: str) -> str:
     return label.replace("/", "-")
 
 
+def printable(name: str) -> str:
+    """A name as a folder's: typed and shown, where a control character would be in the way."""
+    return "".join(character if character.isprintable() else "-" for character in name)
+
+
 def free_label(label: str, repository: str, taken: Container[str]) -> tuple[str, tuple[str, ...]]:
     """A label that can be used and is free, near to one that may not be, and what was changed about it, in words."""
     mended = mend(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,27 @@ class Paths(msgspec.Struct, frozen=True):
     def from_environment(cls) -> Paths:
         """Read `XDG_DATA_HOME`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`; relative values are ignored."""
         return cls(data=Path(data_folder()), config=Path(config_folder()), state=Path(state_folder()))
+
+    def free_folder(self, name: str, key: str, label: str) -> Path:
+        """A folder for worktrees in which nothing is yet, not made.
+
+        Args:
+            name: What they are of, for people: a repository, or the folder of several.
+            key: What tells it from others of that name.
+            label: The session's label.
+
+        Raises:
+            DeckError: A hundred of them are taken.
+        """
+        from devdeck.errors import DeckError
+        from devdeck.labels import folder_name, printable
+
+        parent = self.worktrees / f"{printable(name)}-{key}"
+        for suffix in ("", *(f"~{number}" for number in range(2, 100))):
+            folder = parent / (folder_name(label) + suffix)
+            if not os.path.lexists(folder):
+                return folder
+        raise DeckError(f"no free folder for {label!r} in {parent}", "remove what others left there")
 
     @property
     def database(self) -> Path:

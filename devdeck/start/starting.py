@@ -11,7 +11,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +22,7 @@ from devdeck.git import fetching, refs, remotes, repository
 from devdeck.git.repository import Repository
 from devdeck.initialization.setup import Setups
 from devdeck.journal import Journal
-from devdeck.labels import folder_name, why_not_label
+from devdeck.labels import why_not_label
 from devdeck.live import BranchChoice
 from devdeck.model import Session, SessionKind
 from devdeck.start import refreshing, targets
@@ -213,7 +212,7 @@ class Starting:
             kind=kind,
             repository=repo.name,
             repository_path=repo.root,
-            worktree=str(self._free_folder(repo, label)),
+            worktree=str(self._paths.free_folder(repo.name, repo.id, label)),
             branch=choice.name,
             managed_branch=choice.create,
             base=choice.start,
@@ -284,16 +283,6 @@ class Starting:
             msgspec.convert(options, TakeChanges),
             msgspec.convert(options, ForgetChanges),
         )
-
-    def _free_folder(self, repo: Repository, label: str) -> Path:
-        # A folder is typed and shown; a control character of the repository's name would be in the way.
-        name = "".join(character if character.isprintable() else "-" for character in repo.name)
-        parent = self._paths.worktrees / f"{name}-{repo.id}"
-        for suffix in ("", *(f"~{number}" for number in range(2, 100))):
-            folder = parent / (folder_name(label) + suffix)
-            if not os.path.lexists(folder):
-                return folder
-        raise DeckError(f"no free folder for {label!r} in {parent}", "remove what others left there")
 
     def start(
         self,

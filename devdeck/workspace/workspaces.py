@@ -15,7 +15,7 @@ import msgspec
 from devdeck.errors import DeckError, NotFound, UsageError
 from devdeck.git import repository
 from devdeck.initialization.setup import Setups
-from devdeck.labels import folder_name, why_not_label
+from devdeck.labels import printable, why_not_label
 from devdeck.model import Member, Session, SessionKind
 from devdeck.start.starting import Starting, StartPlan
 from devdeck.steps.making import AddWorktree, Record, Reserve
@@ -84,7 +84,8 @@ class Workspaces:
         choice = choose(folder, repositories, taken=(ide.file_name(label),))
         bases = _bases(base, [name for name, _ in choice.repositories])
         root = _root(folder)
-        place = self._free_folder(root, label)
+        whole = repository.repository_name(root)
+        place = self._site.paths.free_folder(whole, repository.repository_id(root), label)
         plans = self._plans(label, choice, bases, offline=offline, trust=trust)
         members = tuple(
             Member(
@@ -138,15 +139,6 @@ class Workspaces:
             outcomes = [(name, future.result()) for name, future in planned]
         _raise_failures(outcomes)
         return [(name, outcome) for name, outcome in outcomes if isinstance(outcome, StartPlan)]
-
-    def _free_folder(self, root: str, label: str) -> Path:
-        name = _printable(repository.repository_name(root))
-        parent = self._site.paths.worktrees / f"{name}-{repository.repository_id(root)}"
-        for suffix in ("", *(f"~{number}" for number in range(2, 100))):
-            place = parent / (folder_name(label) + suffix)
-            if not os.path.lexists(place):
-                return place
-        raise DeckError(f"no free folder for {label!r} in {parent}", "remove what others left there")
 
     def start(
         self,
@@ -235,11 +227,6 @@ def _root(folder: str) -> str:
     return root
 
 
-def _printable(name: str) -> str:
-    """A name as a folder's: typed and shown, where a control character would be in the way."""
-    return "".join(character if character.isprintable() else "-" for character in name)
-
-
 def _named(root: Path, name: str) -> str:
     name = name.strip()
     path = repository.resolved(name if name.startswith("~") else root / name)
@@ -275,13 +262,13 @@ def unique_names(roots: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
     The repository's own name; those of one name get their parent folder's in front (`shop-api`, `bank-api`), and a
     number behind where that does not tell them apart either.
     """
-    own = [_printable(repository.repository_name(root)) for root in roots]
+    own = [printable(repository.repository_name(root)) for root in roots]
     counts = [name.casefold() for name in (*own, *taken)]
     used = {name.casefold() for name in taken}
     names = []
     for root, name in zip(roots, own, strict=True):
         if counts.count(name.casefold()) > 1:
-            name = f"{_printable(_parent_name(root))}-{name}"
+            name = f"{printable(_parent_name(root))}-{name}"
         unique = next(each for each in (name, *(f"{name}-{n}" for n in range(2, 1000))) if each.casefold() not in used)
         used.add(unique.casefold())
         names.append(unique)
