@@ -13,6 +13,22 @@ from devdeck.store import Store
 from devdeck.terminal.terminals import Terminals
 
 
+def look_for_sessions(
+    store: Store, known: Sequence[tuple[str, str]], terminals: Sequence[Terminal]
+) -> tuple[Session, ...]:
+    """All sessions, made and found (see `discover.find_sessions`), without those that are just being made.
+
+    The worktree of a session is there before the session is. It must not be listed as somebody else's in between: who
+    acted on that would act on a session of another id that stands in the way of the real one. The store is asked after
+    git's folders were read, as a label is reserved before the worktree is made.
+    """
+    listed = discover.find_sessions(store.sessions(), known, terminals)
+    if all(session.managed for session in listed):
+        return listed
+    claimed = store.claims()
+    return tuple(it for it in listed if it.managed or claimed.get(it.worktree, it.id) == it.id)
+
+
 class Sessions:
     """See the module. Synchronous; changes nothing."""
 
@@ -30,7 +46,7 @@ class Sessions:
                 terminals = self._terminals.all()
             except Missing:
                 terminals = ()
-        return discover.find_sessions(self._store.sessions(), self._store.repositories(), terminals)
+        return look_for_sessions(self._store, self._store.repositories(), terminals)
 
     def find(self, label: str) -> Session:
         """The session of exactly this label; `WORKSPACE:REPOSITORY` is the member of a workspace.

@@ -126,6 +126,12 @@ class Store(Noting):
         rows = self._rows("SELECT record, owner FROM sessions WHERE ready = 0 ORDER BY label")
         return tuple((records.decode(record, Session), str(who)) for record, who in rows)
 
+    def claims(self) -> dict[str, str]:
+        """Worktrees of the sessions that are made or being made → id of the session."""
+        rows = self._rows("SELECT record FROM sessions")
+        sessions = [records.decode(row[0], Session) for row in rows]
+        return {place.worktree: session.id for session in sessions for place in session.places}
+
     def session(self, label: str) -> Session | None:
         """The made session of exactly this label."""
         found = self._records(Session, "SELECT record FROM sessions WHERE ready = 1 AND label = ?", label)

@@ -11,6 +11,7 @@ from devdeck import discover
 from devdeck.collect.base import Pace, wait_for
 from devdeck.git import repository
 from devdeck.model import Fact, Health, Session, Terminal
+from devdeck.sessions import look_for_sessions
 from devdeck.state import StateHub
 from devdeck.store import Store
 
@@ -37,13 +38,14 @@ class Census:
         self._terminals_error = ""
         self._nudge = asyncio.Event()
         self._marks: tuple[object, ...] = ()
+        self._stale = False
         self._commons: dict[str, Path] = {}
         self._commons_turn = -1
         self.on_store_change: Callable[[], None] = lambda: None
 
     def nudge(self) -> None:
         """Look now."""
-        self._marks = ()
+        self._stale = True
         self._nudge.set()
 
     def terminals_seen(self, terminals: tuple[Terminal, ...], error: str = "") -> None:
@@ -65,7 +67,8 @@ class Census:
         """Look until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            marks, changed = await loop.run_in_executor(self._executor, self._look, self._marks)
+            before, self._stale = () if self._stale else self._marks, False
+            marks, changed = await loop.run_in_executor(self._executor, self._look, before)
             if changed is not None:
                 self._marks = marks
                 self._hub.set_sessions({session.id: session for session in changed})
@@ -82,7 +85,7 @@ class Census:
         marks = (self._store.change_count(), turn, known, *(self._worktrees_mark(path) for _, path in known))
         if marks == before:
             return marks, None
-        return marks, discover.find_sessions(self._store.sessions(), known, self._terminals)
+        return marks, look_for_sessions(self._store, known, self._terminals)
 
     def _match(self) -> None:
         sessions = [state.session for state in self._hub.state.sessions.values()]

@@ -139,12 +139,17 @@ def _led_to(folder: Path, text: str) -> Path | None:
 
 
 def common_dir(worktree: str | os.PathLike[str]) -> Path | None:
-    """The git directory that a worktree shares with the others, resolved; `None` when it has none. Reads files only."""
+    """The git directory that a worktree shares with the others, resolved; `None` when it has none. Reads files only.
+
+    A linked worktree that git is just making has none for a moment: git writes `HEAD` before `commondir`, and such a
+    folder must not be taken for a repository of its own.
+    """
     own = git_dir(worktree)
     if own is None:
         return None
-    shared = _read(own / "commondir")
-    return own if shared is None else _led_to(own, shared.strip())
+    shared = (_read(own / "commondir") or "").strip()
+    common = _led_to(own, shared) if shared else own
+    return common if common is not None and is_git_dir(common) else None
 
 
 def main_root(worktree: str | os.PathLike[str]) -> str | None:

@@ -144,3 +144,22 @@ def test_the_previous_session(deck: Deck, repository: Path) -> None:
         assert deck.terminals.hand_off(session).argv
     assert deck.sessions.previous(None) == two
     assert deck.sessions.previous(two.id) == one
+
+
+def test_a_session_that_is_just_being_made_is_not_listed_as_somebody_else_s(deck: Deck, repository: Path) -> None:
+    deck.starting.start("one", str(repository))
+    second = deck.starting.start("two", str(repository))
+    deck.store.unmake(second.id)
+    assert Path(second.worktree).is_dir()
+    assert [it.label for it in deck.sessions.all(())] == ["one"]
+    deck.store.save_session(second)
+    assert [it.id for it in deck.sessions.all(()) if it.label == "two"] == [second.id]
+
+
+def test_a_found_session_stays_listed_while_it_is_adopted(deck: Deck, repository: Path, tmp_path: Path) -> None:
+    deck.starting.start("one", str(repository))
+    run_git(repository, "worktree", "add", str(tmp_path / "theirs"))
+    adopted = deck.managing.adopt(str(tmp_path / "theirs"))
+    assert adopted is not None
+    deck.store.unmake(adopted.id)
+    assert sorted(it.label for it in deck.sessions.all(())) == ["one", adopted.label]

@@ -159,3 +159,13 @@ def test_a_fifo_instead_of_a_file_does_not_block(tmp_path: Path) -> None:
     write(place, {"x": ""})
     os.mkfifo(place / ".git")
     assert git_dir(place) is None
+
+
+def test_a_worktree_that_git_is_just_making_is_no_repository_of_its_own(repository: Path, tmp_path: Path) -> None:
+    run_git(repository, "worktree", "add", str(tmp_path / "new"))
+    shared = repository / ".git/worktrees/new/commondir"
+    assert main_root(tmp_path / "new") == str(repository)
+    shared.write_text("")
+    assert main_root(tmp_path / "new") is None
+    shared.unlink()
+    assert main_root(tmp_path / "new") is None
